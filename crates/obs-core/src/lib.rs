@@ -1,0 +1,1 @@
+//! The vocabulary of an LLM call that tower layers share: requests, answers, streams, deadlines, the journal and exact money.

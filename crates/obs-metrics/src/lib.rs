@@ -1,0 +1,1 @@
+//! Counters kept as integers and exported through OpenTelemetry, for the layers of an LLM call.

@@ -1,0 +1,1 @@
+//! OpenAI-compatible requests, answers and event streams, and the HTTP service that sends them upstream.
