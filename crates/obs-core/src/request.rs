@@ -1,0 +1,132 @@
+//! What the layers must know of a request.
+use std::fmt;
+
+use crate::Fingerprint;
+
+/// A request to a model.
+///
+/// ```
+/// use obs_core::{Fingerprint, LlmRequest, Role};
+///
+/// #[derive(Clone)]
+/// struct Ask {
+///     model: String,
+///     question: String,
+/// }
+///
+/// impl LlmRequest for Ask {
+///     fn model(&self) -> &str {
+///         &self.model
+///     }
+///     fn set_model(&mut self, model: &str) {
+///         self.model = model.into();
+///     }
+///     fn visit_prompt(&self, visit: &mut dyn FnMut(Role, &str)) {
+///         visit(Role::User, &self.question);
+///     }
+///     fn fingerprint(&self, to: &mut Fingerprint) {
+///         to.field("model", self.model.as_bytes())
+///             .field("question", self.question.as_bytes());
+///     }
+/// }
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no LLM request: it does not implement `LlmRequest`",
+    note = "the layers take `Call<R>` where `R: LlmRequest`; implement it for your request (about ten lines)"
+)]
+pub trait LlmRequest {
+    /// The model that is asked.
+    fn model(&self) -> &str;
+
+    /// Asks another model.
+    fn set_model(&mut self, model: &str);
+
+    /// What is asked of the model.
+    fn operation(&self) -> Operation {
+        Operation::Chat
+    }
+
+    /// Whether the answer is wanted as a stream. Not part of the fingerprint: both forms are one answer.
+    fn streams(&self) -> bool {
+        false
+    }
+
+    /// Whether an answer may be given again to the same question. `false` where the caller evidently wants another
+    /// answer each time.
+    fn cacheable(&self) -> bool {
+        true
+    }
+
+    /// Visits each piece of prompt text in order, without joining them.
+    fn visit_prompt(&self, visit: &mut dyn FnMut(Role, &str));
+
+    /// Writes everything that determines the answer, the model included.
+    ///
+    /// There is no default: what is forgotten here makes a wrong answer from the cache. For a type that can be
+    /// serialized, `to.json(self)` forgets nothing.
+    fn fingerprint(&self, to: &mut Fingerprint);
+}
+
+/// Who said a piece of a prompt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Role {
+    /// The operator's or developer's instructions.
+    System,
+    /// The user.
+    User,
+    /// The model, earlier in the conversation.
+    Assistant,
+    /// The result of a tool.
+    Tool,
+}
+
+/// What is asked of a model, by the names of the OpenTelemetry GenAI conventions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Operation {
+    /// `chat`
+    #[default]
+    Chat,
+    /// `text_completion`
+    TextCompletion,
+    /// `generate_content`
+    GenerateContent,
+    /// `embeddings`
+    Embeddings,
+    /// `other`: none of these.
+    Other,
+}
+
+impl Operation {
+    /// Every operation, in the order of [`index`](Self::index).
+    pub const ALL: [Self; 5] = [
+        Self::Chat,
+        Self::TextCompletion,
+        Self::GenerateContent,
+        Self::Embeddings,
+        Self::Other,
+    ];
+
+    /// Its place in [`ALL`](Self::ALL).
+    #[must_use]
+    pub const fn index(self) -> usize {
+        self as usize
+    }
+
+    /// Its name in the conventions, for labels and spans.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Chat => "chat",
+            Self::TextCompletion => "text_completion",
+            Self::GenerateContent => "generate_content",
+            Self::Embeddings => "embeddings",
+            Self::Other => "other",
+        }
+    }
+}
+
+impl fmt::Display for Operation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
