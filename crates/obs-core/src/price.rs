@@ -89,14 +89,18 @@ impl PriceTable {
     /// With this price for the model, in place of any other.
     #[must_use]
     pub fn with_model(mut self, model: &str, price: Price) -> Self {
-        Arc::make_mut(&mut self.0).models.insert(model.into(), price);
+        Arc::make_mut(&mut self.0)
+            .models
+            .insert(model.into(), price);
         self
     }
 
     /// With this price for whatever goes over the route, in place of any other.
     #[must_use]
     pub fn with_route(mut self, route: &str, price: Price) -> Self {
-        Arc::make_mut(&mut self.0).routes.insert(route.into(), price);
+        Arc::make_mut(&mut self.0)
+            .routes
+            .insert(route.into(), price);
         self
     }
 
@@ -105,9 +109,8 @@ impl PriceTable {
     #[must_use]
     pub fn merge(mut self, over: &Self) -> Self {
         let rows = Arc::make_mut(&mut self.0);
-        let copy = |(name, price): (&Box<str>, &Price)| (name.clone(), price.clone());
-        rows.models.extend(over.0.models.iter().map(copy));
-        rows.routes.extend(over.0.routes.iter().map(copy));
+        rows.models.extend(over.0.models.clone());
+        rows.routes.extend(over.0.routes.clone());
         self
     }
 

@@ -46,7 +46,11 @@ impl ParseUsdError {
 impl fmt::Display for ParseUsdError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let allowed = self.allowed();
-        write!(f, "{:?} is no amount of dollars: expected {allowed}", self.text)
+        write!(
+            f,
+            "{:?} is no amount of dollars: expected {allowed}",
+            self.text
+        )
     }
 }
 
@@ -95,9 +99,7 @@ pub(crate) fn parse(text: &str, scale: i64, finer: Finer) -> Result<i128, ParseU
     };
     let mut value = match value.as_str() {
         "" => 0,
-        value => value
-            .parse::<i128>()
-            .map_err(|_| fail(Problem::TooLarge))?,
+        value => value.parse::<i128>().map_err(|_| fail(Problem::TooLarge))?,
     };
     if shift < 0 && kept >= 0 {
         // The last digit is no zero, so that a lone 5 is the exact middle.

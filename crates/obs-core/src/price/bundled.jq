@@ -12,8 +12,11 @@
 # Their names for models of others, previews and special editions, kinds of tokens that have no column here, and an old
 # row whose price is wrong by three digits.
 | ("^ft:|audio|voxtral|-search|deep-research|robotics|omni|learnlm|gemma|lyria|computer-use|customtools|cyber|daybreak|"
-  + "rosalind|-law$|-beta|experimental|-exp\\b|-gv2|nightly|leanstral|vibe-cli|^embed-|^c4ai|zai-glm|^glm-5-2$|"
-  + "deepseek-v4-1|dashscope/(deepseek|glm|kimi)|^voyage/voyage-([23](-|$)|code-2|finance|large|law|lite|multilingual)|multi-agent|-0309")
+  + "rosalind|-law$|-beta|experimental|-exp\\b|-gv2|nightly|leanstral|vibe-cli|^embed-|^c4ai|zai-glm|/glm-5-2$|"
+  + "deepseek-v4-1|dashscope/(deepseek|glm|kimi)|^voyage/voyage-([23](-|$)|code-2|finance|large|law|lite|multilingual)|"
+  + "multi-agent|-0309|reasoning-latest|"
+  + "mistral-code|ministral-3-|mistral-(tiny|embed-)|embed-2505|002-v2|voyage-(multimodal|context)|glm-4(-|.5[-v])|"
+  + "qwen3-(vl|next)|MiniMax-M2$|-lightning")
   as $left_out
 
 | def bare($prefix): ltrimstr($prefix);
@@ -30,18 +33,21 @@
   | (.value.litellm_provider // "") as $provider
   | select($providers[$provider] != null)
   | select(.value.mode | IN("chat", "responses", "embedding"))
-  | select((.value.deprecation_date // "9") > $date)
   # Free trials are no list price.
   | select((.value.input_cost_per_token // 0) > 0)
   | select(.key | test($left_out) | not)
   | .key |= bare($providers[$provider])
-  | .value |= ({ litellm_provider, mode } + columns
+  | .value |= ({ litellm_provider, mode, deprecation_date } + columns
       + if .max_input_tokens then { max_input_tokens } else {} end)
 ]
 | unique_by(.key)
 | (map({ (.key): (.value | columns) }) | add) as $prices
-# A dated name that costs what the plain one costs is found without a row of its own.
-| map(select(.key as $name | ($name | undated) as $plain | $name == $plain or $prices[$name] != $prices[$plain]))
+# A dated name is found without a row of its own, and needs one only where it costs something else: then also when it is
+# no longer sold, or it would get the price of its successor.
+| map(select(.key as $name | ($name | undated) as $plain
+    | if $name != $plain and $prices[$plain] != null then $prices[$name] != $prices[$plain]
+      else (.value.deprecation_date // "9") > $date end))
+| map(del(.value.deprecation_date))
 | sort_by(.value.litellm_provider, .key)
 | { date: $date, source: $source, licence: "MIT, Copyright (c) 2023 Berri AI, see LICENCE-PRICES.md", models: length }
   as $about

@@ -53,7 +53,11 @@ impl fmt::Display for PriceError {
         if let Some(field) = &self.field {
             write!(f, "{field}: ")?;
         }
-        write!(f, "{} is not allowed: expected {}", self.value, self.allowed)
+        write!(
+            f,
+            "{} is not allowed: expected {}",
+            self.value, self.allowed
+        )
     }
 }
 

@@ -36,9 +36,9 @@ pub(super) fn read(text: &str) -> Result<PriceTable, PriceError> {
         if model == EXPLANATION {
             continue;
         }
-        let row = serde_json::from_str(row.get()).map(Row).map_err(|_| {
-            PriceError::new(row.get(), "an object with prices").of_model(&model)
-        })?;
+        let row = serde_json::from_str(row.get())
+            .map(Row)
+            .map_err(|_| PriceError::new(row.get(), "an object with prices").of_model(&model))?;
         if let Some(price) = row.price().map_err(|e| e.of_model(&model))? {
             models.insert(model.into(), price);
         }
@@ -58,7 +58,7 @@ impl Row<'_> {
             (Some(input), None) if self.text("mode") == Some("embedding") => (input, Usd::ZERO),
             _ => return Ok(None),
         };
-        let rates = Rates {
+        let mut rates = Rates {
             input,
             cached_input: self.amount(CACHED_INPUT)?,
             cache_write: self.amount(CACHE_WRITE)?,
@@ -68,7 +68,8 @@ impl Row<'_> {
         let mut price = Price::new(rates);
         for thousands in self.steps() {
             let above = |field: &str| self.amount(&format!("{field}_above_{thousands}k_tokens"));
-            let rates = Rates {
+            // What a step does not name stays as it is below.
+            rates = Rates {
                 input: above(INPUT)?.unwrap_or(rates.input),
                 cached_input: above(CACHED_INPUT)?.or(rates.cached_input),
                 cache_write: above(CACHE_WRITE)?.or(rates.cache_write),
@@ -106,7 +107,9 @@ impl Row<'_> {
         };
         match parse(text, 0, Finer::Refuse).ok().map(u64::try_from) {
             Some(Ok(tokens)) => Ok(Some(tokens)),
-            _ => Err(PriceError::new(&format!("{text:?}"), "a whole number of tokens").of_field(field)),
+            _ => Err(
+                PriceError::new(&format!("{text:?}"), "a whole number of tokens").of_field(field),
+            ),
         }
     }
 

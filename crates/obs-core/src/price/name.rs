@@ -29,7 +29,9 @@ fn undated(model: &str) -> Option<&str> {
 fn is_day(year: &[u8], month: &[u8], day: &[u8]) -> bool {
     let number = |digits: &[u8]| {
         digits.iter().try_fold(0_u32, |n, digit| {
-            digit.is_ascii_digit().then(|| n * 10 + u32::from(digit - b'0'))
+            digit
+                .is_ascii_digit()
+                .then(|| n * 10 + u32::from(digit - b'0'))
         })
     };
     let within = |digits, range: std::ops::RangeInclusive<u32>| {
