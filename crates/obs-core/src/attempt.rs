@@ -79,8 +79,7 @@ impl Attempt {
     #[must_use]
     pub fn cost_with(&self, baseline: &Baseline) -> Option<Usd> {
         let model = baseline.model.as_ref().unwrap_or(&self.asked);
-        self.prices
-            .cost(Some(&baseline.route), model, &self.usage?)
+        self.prices.cost(Some(&baseline.route), model, &self.usage?)
     }
 
     /// The price of a usage here: that of the route, or of the model that answered, or of the one that was asked.

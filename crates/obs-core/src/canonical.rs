@@ -160,7 +160,10 @@ mod tests {
         assert!(same.iter().all(|text| decimal(text) == first), "{first:?}");
         assert_ne!(decimal("1"), decimal("-1"));
         assert_ne!(decimal("1"), decimal("10"));
-        assert_ne!(decimal("18446744073709551616"), decimal("18446744073709551617"));
+        assert_ne!(
+            decimal("18446744073709551616"),
+            decimal("18446744073709551617")
+        );
         assert_eq!(decimal("-0.00"), decimal("0e7"));
         assert_eq!(decimal("1e99999999999999999999"), None);
     }

@@ -118,7 +118,8 @@ mod tests {
 
     #[test]
     fn reads_what_the_rfc_names_and_passes_over_the_rest() {
-        let found = CacheDirectives::parse("No-Cache, max-age=60 ,max-stale, min-fresh=\"5\", x=1,,");
+        let found =
+            CacheDirectives::parse("No-Cache, max-age=60 ,max-stale, min-fresh=\"5\", x=1,,");
         let wanted = CacheDirectives {
             no_cache: true,
             max_age: Some(Duration::from_secs(60)),

@@ -3,9 +3,7 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use crate::{
-    Attempt, CallContext, Deadline, Journal, Operation, Outcome, PriceTable, Usage, Usd,
-};
+use crate::{Attempt, CallContext, Deadline, Journal, Operation, Outcome, PriceTable, Usage, Usd};
 
 /// An open attempt in a journal. Dropped without an end, it was cancelled or ran out of time.
 #[derive(Debug)]

@@ -25,6 +25,7 @@ pub trait Replay: LlmResponse<Chunk: Capture> + Sized + Send + 'static {
     ///
     /// # Panics
     /// The default does: it is only called for types whose `stream_mut` gave some chunks, and those define it.
+    #[must_use]
     fn from_stream(chunks: ChunkStream<Self::Chunk>) -> Self {
         drop(chunks);
         unreachable!("a response that streams defines `from_stream`")

@@ -189,10 +189,11 @@ impl Report {
     pub(crate) fn absorb(&mut self, other: &Self, here: Scope) {
         let base = self.scopes.len();
         let moved = |scope: Scope| scope.moved(base, here);
-        self.scopes.extend(other.scopes.iter().map(|entry| ScopeEntry {
-            parent: moved(entry.parent),
-            ..*entry
-        }));
+        self.scopes
+            .extend(other.scopes.iter().map(|entry| ScopeEntry {
+                parent: moved(entry.parent),
+                ..*entry
+            }));
         self.attempts.extend(other.attempts.iter().map(|attempt| {
             let mut attempt = attempt.clone();
             attempt.scope = moved(attempt.scope);
