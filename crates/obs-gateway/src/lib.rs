@@ -1,1 +1,5 @@
-//! An OpenAI-compatible gateway that caches, routes, bounds and counts LLM calls, as a library.
+#![doc = include_str!("../README.md")]
+
+pub mod cli;
+pub mod settings;
+mod simulated;

@@ -1,0 +1,138 @@
+//! The command line: a flag for each setting, made from their one table.
+use std::{ffi::OsString, path::PathBuf};
+
+use clap::{Arg, ArgMatches, Command, value_parser};
+
+use crate::settings::table::{SCALARS, Scalar};
+
+/// What the command line asks for.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Cli {
+    /// What to do.
+    pub action: Action,
+    /// The file that `--config` names.
+    pub config: Option<PathBuf>,
+    /// The flags that were given: the setting's name (`cache.ttl`), and its text.
+    pub flags: Vec<(String, String)>,
+}
+
+/// What to do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Action {
+    /// Serve, until told to stop.
+    #[default]
+    Serve,
+    /// Look at the settings, and say whether they would do.
+    CheckConfig,
+    /// Show what is in force.
+    PrintConfig,
+}
+
+impl Cli {
+    /// Reads a command line, the program's name first.
+    ///
+    /// # Errors
+    /// For what is no such line, and for `--help` and `--version`, whose text is the error: `exit` prints it and
+    /// ends the process as is right for each.
+    pub fn parse<I>(line: I) -> Result<Self, clap::Error>
+    where
+        I: IntoIterator,
+        I::Item: Into<OsString> + Clone,
+    {
+        let matches = command().try_get_matches_from(line)?;
+        // A flag may stand before or after the subcommand.
+        let (action, inner) = match matches.subcommand() {
+            Some(("check-config", inner)) => (Action::CheckConfig, inner),
+            Some(("print-config", inner)) => (Action::PrintConfig, inner),
+            Some((_, inner)) => (Action::Serve, inner),
+            None => (Action::Serve, &matches),
+        };
+        Ok(Self {
+            action,
+            config: inner.get_one::<PathBuf>("config").cloned(),
+            flags: with_flags()
+                .filter_map(|scalar| given(scalar, inner))
+                .collect(),
+        })
+    }
+}
+
+/// Secrets have none: the command lines of a machine are visible to all its users.
+fn with_flags() -> impl Iterator<Item = &'static Scalar> {
+    SCALARS.iter().filter(|scalar| !scalar.secret)
+}
+
+fn given(scalar: &Scalar, matches: &ArgMatches) -> Option<(String, String)> {
+    let text = matches.get_one::<String>(scalar.name)?;
+    Some((scalar.name.into(), text.clone()))
+}
+
+fn command() -> Command {
+    let config = Arg::new("config")
+        .long("config")
+        .value_name("FILE")
+        .value_parser(value_parser!(PathBuf))
+        .global(true)
+        .help("Settings in TOML, under the environment and the flags [env: OBS_CONFIG]");
+    Command::new("gateway")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about(
+            "Caches, routes, bounds and counts LLM calls. Speaks OpenAI's API; without any configuration it answers \
+             with a simulated provider.",
+        )
+        .arg(config)
+        .args(with_flags().map(flag))
+        .subcommand(Command::new("serve").about("Serve, until told to stop (what happens without a command)"))
+        .subcommand(Command::new("check-config").about("Say what is wrong with the settings, and do not start"))
+        .subcommand(Command::new("print-config").about("Show what is in force and why, secrets masked"))
+        .disable_help_subcommand(true)
+        .subcommand_required(false)
+        .after_help(after_help())
+}
+
+fn flag(scalar: &'static Scalar) -> Arg {
+    let default = scalar
+        .default
+        .map(|default| format!(" [default: {default}]"));
+    let help = format!(
+        "{}{} [env: {}]",
+        scalar.about,
+        default.unwrap_or_default(),
+        scalar.variable()
+    );
+    let flag = Arg::new(scalar.name)
+        .long(scalar.flag())
+        .value_name(scalar.key().to_uppercase())
+        .help_heading(format!("[{}]", scalar.section()))
+        .global(true)
+        // A value such as -1 is refused with the setting's own words.
+        .allow_hyphen_values(true)
+        .help(help);
+    match scalar.name {
+        "cache.store" => flag.visible_alias("redis"),
+        _ => flag,
+    }
+}
+
+fn after_help() -> String {
+    let secrets = SCALARS.iter().filter(|scalar| scalar.secret);
+    let secrets = secrets.map(|s| format!("  {} ({})  {}\n", s.name, s.variable(), s.about));
+    format!(
+        "Secrets, in the file or the environment alone:\n{}\n\
+         Each setting is `key` of `[section]` in the file, OBS_SECTION_KEY in the environment and --section-key here; \
+         the latter stand over the former. [[providers]] and [[routes]] stand in the file alone. Without \
+         [[providers]], OPENAI_API_KEY and OPENAI_BASE_URL name the provider; without those, too, it is simulated.",
+        secrets.collect::<String>()
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_is_well_formed() {
+        command().debug_assert();
+    }
+}

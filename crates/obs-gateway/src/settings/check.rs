@@ -1,0 +1,95 @@
+//! What settings must be to each other.
+use std::collections::BTreeSet;
+
+use super::{Problems, Provider, Route, Settings, problem::did_you_mean};
+
+/// Most routes that a router has.
+const ROUTES: usize = 64;
+
+/// No two have one name.
+pub(super) fn providers(given: &[(String, Provider)], problems: &mut Problems) {
+    let mut seen = BTreeSet::new();
+    for (place, provider) in given {
+        if !seen.insert(&provider.name) {
+            problems.add(
+                place.as_str(),
+                format!("another provider is named {:?}", provider.name),
+            );
+        }
+    }
+}
+
+/// No two have one name, and what they name is there.
+pub(super) fn routes(given: &[(String, Route)], providers: &[Provider], problems: &mut Problems) {
+    let mut seen = BTreeSet::new();
+    let names = || given.iter().map(|(_, route)| &*route.name);
+    for (place, route) in given {
+        let name = &route.name;
+        let place = place.as_str();
+        if !seen.insert(name) {
+            problems.add(place, format!("another route is named {name:?}"));
+        }
+        if let Some(provider) = &route.provider
+            && !providers.iter().any(|p| p.name == *provider)
+        {
+            let known = || providers.iter().map(|p| &*p.name);
+            problems.add(
+                place,
+                format!("route {name:?}: {}", unknown("provider", provider, known)),
+            );
+        }
+        for fallback in &route.fallback {
+            if !names().any(|name| *name == **fallback) {
+                problems.add(
+                    place,
+                    format!("route {name:?}: {}", unknown("route", fallback, names)),
+                );
+            } else if fallback == name {
+                problems.add(place, format!("route {name:?} is its own fallback"));
+            }
+        }
+    }
+    if let Some((place, _)) = given.get(ROUTES) {
+        problems.add(
+            place.as_str(),
+            format!("there are more than {ROUTES} routes"),
+        );
+    }
+}
+
+/// The routes that the scalars name are there.
+pub(super) fn named_routes(settings: &Settings, problems: &mut Problems) {
+    let known = || settings.routes.iter().map(|route| &*route.name);
+    let named = [
+        ("router.default", &settings.router.default),
+        ("router.baseline", &settings.router.baseline),
+    ];
+    for (setting, name) in named {
+        if let Some(name) = name
+            && !known().any(|known| known == name)
+        {
+            problems.add(setting, unknown("route", name, known));
+        }
+    }
+}
+
+/// API and metrics are not at one address.
+pub(super) fn addresses(settings: &Settings, problems: &mut Problems) {
+    let api = settings.server.listen;
+    if settings.metrics.listen == Some(api) && api.port() != 0 {
+        problems.add(
+            "metrics.listen",
+            format!("is {api}, which server.listen takes: take another port"),
+        );
+    }
+}
+
+fn unknown<'a, I: Iterator<Item = &'a str>>(
+    what: &str,
+    name: &str,
+    known: impl Fn() -> I,
+) -> String {
+    let hint = did_you_mean(name, known());
+    let all = known().collect::<Vec<_>>().join(", ");
+    format!("there is no {what} {name:?}{hint}: expected one of {all}")
+}

@@ -1,0 +1,25 @@
+//! The settings: one table of scalars for the file, the environment and the flags, and the lists of providers and
+//! routes, which stand in the file alone.
+mod check;
+mod document;
+mod environment;
+mod implied;
+mod load;
+mod parse;
+mod print;
+mod problem;
+mod providers;
+mod secret;
+mod sections;
+pub(crate) mod table;
+
+pub use self::{
+    environment::Environment,
+    load::{Loaded, Sources, load},
+    problem::{Problem, Problems},
+    secret::Secret,
+    sections::{
+        Cache, Format, Log, LogFormat, Metrics, Policy, Prices, Provider, Route, Router, Server,
+        Settings, Store, Tenant, Timeout,
+    },
+};

@@ -1,0 +1,122 @@
+//! Settings as TOML, as they are in force.
+use std::fmt::Write;
+
+use obs_core::{Price, Usd};
+
+use super::{Format, Loaded, Provider, Route, secret::mask_url, table::SCALARS};
+
+/// Where what is to be said after a value begins.
+const COLUMN: usize = 40;
+
+pub(super) fn print(loaded: &Loaded) -> String {
+    let mut out = String::new();
+    let mut section = "";
+    for (scalar, given) in SCALARS.iter().zip(&loaded.origins) {
+        if scalar.section() != section {
+            section = scalar.section();
+            let gap = if out.is_empty() { "" } else { "\n" };
+            let _ = writeln!(out, "{gap}[{section}]");
+        }
+        let line = match &given.text {
+            Some(_) if scalar.secret => format!("# {} = \"***\"", scalar.key()),
+            Some(text) => format!("{} = {}", scalar.key(), value(text)),
+            None => format!("# {}", scalar.key()),
+        };
+        let origin = if given.text.is_some() {
+            &given.origin
+        } else {
+            "unset"
+        };
+        let _ = writeln!(out, "{line:COLUMN$} # {origin}");
+    }
+    for provider in &loaded.settings.providers {
+        print_provider(&mut out, provider);
+    }
+    for route in &loaded.settings.routes {
+        print_route(&mut out, route);
+    }
+    out
+}
+
+fn print_provider(out: &mut String, provider: &Provider) {
+    let _ = writeln!(out, "\n[[providers]]\nname = {}", quoted(&provider.name));
+    let format = match provider.format {
+        Format::OpenAi => "openai",
+        Format::Simulated => "simulated",
+    };
+    let _ = writeln!(out, "format = {}", quoted(format));
+    if !provider.base_url.is_empty() {
+        let _ = writeln!(out, "base_url = {}", quoted(&provider.base_url));
+    }
+    match &provider.api_key_env {
+        Some(variable) => {
+            let line = format!("api_key_env = {}", quoted(variable));
+            let _ = writeln!(out, "{line:COLUMN$} # is set");
+        }
+        None if provider.format == Format::Simulated => {}
+        None => {
+            let line = "# api_key_env";
+            let _ = writeln!(
+                out,
+                "{line:COLUMN$} # unset: the caller's own credential is passed on"
+            );
+        }
+    }
+}
+
+fn print_route(out: &mut String, route: &Route) {
+    let _ = writeln!(out, "\n[[routes]]\nname = {}", quoted(&route.name));
+    if let Some(provider) = &route.provider {
+        let _ = writeln!(out, "provider = {}", quoted(provider));
+    }
+    let _ = writeln!(out, "model = {}", quoted(&route.model));
+    if !route.fallback.is_empty() {
+        let names: Vec<_> = route.fallback.iter().map(|name| quoted(name)).collect();
+        let _ = writeln!(out, "fallback = [{}]", names.join(", "));
+    }
+    if let Some(context) = route.context {
+        let _ = writeln!(out, "context = {context}");
+    }
+    if let Some(price) = &route.price {
+        let _ = writeln!(out, "price = {{ {} }}", price_fields(price));
+    }
+    if let Some(limit) = route.first_token {
+        let limit = humantime::format_duration(limit).to_string();
+        let _ = writeln!(out, "first_token = {}", quoted(&limit));
+    }
+}
+
+fn price_fields(price: &Price) -> String {
+    let all = [
+        ("input", price.input()),
+        ("output", price.output()),
+        ("cached_input", price.cached_input()),
+        ("cache_write", price.cache_write()),
+        ("reasoning", price.reasoning()),
+    ];
+    // A price a token times a million, in pico-dollars, is a million times the figure in dollars: exact.
+    let million = |(name, usd): (&str, Usd)| {
+        let dollars = (usd * 1_000_000).to_string();
+        format!("{name} = {}", quoted(dollars.trim_start_matches('$')))
+    };
+    all.map(million).join(", ")
+}
+
+/// Numbers and truth values stand without quotes.
+fn value(text: &str) -> String {
+    let number = |text: &str| {
+        let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+        text.split_once('.')
+            .is_some_and(|(whole, part)| digits(whole) && digits(part))
+    };
+    let bare = matches!(text, "true" | "false") || number(text);
+    if bare {
+        text.into()
+    } else {
+        quoted(&mask_url(text))
+    }
+}
+
+fn quoted(text: &str) -> String {
+    toml::Value::String(text.into()).to_string()
+}

@@ -1,0 +1,267 @@
+//! Reads `[[providers]]` and `[[routes]]`, which stand in the file alone.
+use obs_core::Price;
+
+use super::{
+    Environment, Format, Problems, Provider, Route, Secret,
+    document::{Entry, Node, Value, place},
+    parse,
+    problem::did_you_mean,
+};
+
+/// A field of a `[[table]]`: its key, and how its value gets to its place. The error says what is expected.
+struct Field<T> {
+    key: &'static str,
+    set: fn(&mut T, &Node) -> Result<(), String>,
+}
+
+const PROVIDER: &[Field<Provider>] = &[
+    Field {
+        key: "name",
+        set: |p, v| put(&mut p.name, text(v, parse::name).map(Into::into)),
+    },
+    Field {
+        key: "format",
+        set: |p, v| put(&mut p.format, text(v, format)),
+    },
+    Field {
+        key: "base_url",
+        set: |p, v| put(&mut p.base_url, text(v, parse::base_url)),
+    },
+    Field {
+        key: "api_key_env",
+        set: |p, v| put(&mut p.api_key_env, text(v, variable).map(Some)),
+    },
+];
+
+const ROUTE: &[Field<Route>] = &[
+    Field {
+        key: "name",
+        set: |r, v| put(&mut r.name, text(v, parse::name).map(Into::into)),
+    },
+    Field {
+        key: "provider",
+        set: |r, v| {
+            put(
+                &mut r.provider,
+                text(v, parse::name).map(|name| Some(name.into())),
+            )
+        },
+    },
+    Field {
+        key: "model",
+        set: |r, v| put(&mut r.model, text(v, parse::model).map(Into::into)),
+    },
+    Field {
+        key: "fallback",
+        set: |r, v| put(&mut r.fallback, names(v)),
+    },
+    Field {
+        key: "context",
+        set: |r, v| put(&mut r.context, text(v, tokens).map(Some)),
+    },
+    Field {
+        key: "price",
+        set: |r, v| put(&mut r.price, price(v).map(Some)),
+    },
+    Field {
+        key: "first_token",
+        set: |r, v| put(&mut r.first_token, text(v, parse::duration).map(Some)),
+    },
+];
+
+/// The providers of the file, with their keys from the environment, each with its place.
+pub(super) fn providers(
+    file: &str,
+    node: &Node,
+    environment: &Environment,
+    problems: &mut Problems,
+) -> Vec<(String, Provider)> {
+    let mut found = items(file, "providers", node, PROVIDER, &["name"], problems);
+    for (place, provider) in &mut found {
+        let simulated = provider.format == Format::Simulated;
+        if provider.base_url.is_empty() != simulated {
+            let is = if simulated { "has no" } else { "needs a" };
+            problems.add(
+                place.clone(),
+                format!("provider {:?} {is} base_url", provider.name),
+            );
+        }
+        let Some(variable) = &provider.api_key_env else {
+            continue;
+        };
+        match environment.get(variable).map(str::trim) {
+            Some(key) if !key.is_empty() => provider.api_key = Some(Secret::new(key)),
+            Some(_) => problems.add(place.clone(), format!("the variable {variable} is empty")),
+            None => problems.add(
+                place.clone(),
+                format!("the variable {variable}, which api_key_env names, is not set"),
+            ),
+        }
+    }
+    found
+}
+
+/// The routes of the file, each with its place.
+pub(super) fn routes(file: &str, node: &Node, problems: &mut Problems) -> Vec<(String, Route)> {
+    items(file, "routes", node, ROUTE, &["name", "model"], problems)
+}
+
+fn items<T: Default>(
+    file: &str,
+    of: &str,
+    node: &Node,
+    fields: &[Field<T>],
+    needed: &[&str],
+    problems: &mut Problems,
+) -> Vec<(String, T)> {
+    let Value::List(list) = &node.value else {
+        problems.add(
+            place(file, node.line),
+            format!("{of} is no list: write [[{of}]]"),
+        );
+        return Vec::new();
+    };
+    let mut found = Vec::new();
+    for item in list {
+        let here = place(file, item.line);
+        let Value::Table(entries) = &item.value else {
+            problems.add(here, format!("{of} has {}: write [[{of}]]", item.shown()));
+            continue;
+        };
+        // The value of an item in double brackets begins at its first key, or at the brackets.
+        let mut value = T::default();
+        for entry in entries {
+            set(file, of, fields, &mut value, entry, problems);
+        }
+        for needed in needed {
+            if !entries.iter().any(|entry| entry.key == *needed) {
+                problems.add(
+                    here.clone(),
+                    format!("this one of [[{of}]] has no `{needed}`"),
+                );
+            }
+        }
+        found.push((here, value));
+    }
+    found
+}
+
+fn set<T>(
+    file: &str,
+    of: &str,
+    fields: &[Field<T>],
+    value: &mut T,
+    entry: &Entry,
+    problems: &mut Problems,
+) {
+    let key = entry.key.as_str();
+    let here = place(file, entry.line);
+    let Some(field) = fields.iter().find(|field| field.key == key) else {
+        let names = || fields.iter().map(|field| field.key);
+        let hint = match key {
+            // Its value is a secret: it is not shown.
+            "api_key" => " (name the variable that holds it in `api_key_env`)".into(),
+            _ => did_you_mean(key, names()),
+        };
+        let all = names().collect::<Vec<_>>().join(", ");
+        problems.add(
+            here,
+            format!("[[{of}]] knows no `{key}`{hint}: expected one of {all}"),
+        );
+        return;
+    };
+    if let Err(expected) = (field.set)(value, &entry.node) {
+        problems.add(here, format!("{key} = {}: {expected}", entry.node.shown()));
+    }
+}
+
+fn put<T>(place: &mut T, value: Result<T, String>) -> Result<(), String> {
+    *place = value?;
+    Ok(())
+}
+
+fn text<T>(node: &Node, parse: fn(&str) -> Result<T, String>) -> Result<T, String> {
+    match &node.value {
+        Value::Text(text) => parse(text),
+        // What a parser says about an empty text is what it expects.
+        _ => Err(parse("")
+            .err()
+            .unwrap_or_else(|| "expected a string".into())),
+    }
+}
+
+fn format(text: &str) -> Result<Format, String> {
+    match text {
+        "openai" => Ok(Format::OpenAi),
+        "simulated" => Ok(Format::Simulated),
+        _ => Err("expected openai or simulated".into()),
+    }
+}
+
+fn variable(text: &str) -> Result<String, String> {
+    let fits = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    if !text.is_empty() && text.chars().all(fits) {
+        Ok(text.into())
+    } else {
+        Err(
+            "expected the name of a variable, such as OPENAI_API_KEY, and not the key itself"
+                .into(),
+        )
+    }
+}
+
+fn tokens(text: &str) -> Result<u64, String> {
+    match text.parse() {
+        Ok(tokens) if tokens > 0 => Ok(tokens),
+        _ => Err("expected a number of tokens above zero, such as 128000".into()),
+    }
+}
+
+fn names(node: &Node) -> Result<Vec<std::sync::Arc<str>>, String> {
+    let expected = || String::from("expected a list of route names, such as [\"premium\"]");
+    let Value::List(list) = &node.value else {
+        return Err(expected());
+    };
+    let name = |node| {
+        text(node, parse::name)
+            .map(Into::into)
+            .map_err(|_| expected())
+    };
+    list.iter().map(name).collect()
+}
+
+/// Dollars a million tokens, as decimal text that is never read through a float.
+fn price(node: &Node) -> Result<Price, String> {
+    let expected = "expected dollars a million tokens, such as { input = \"0.15\", output = \"0.60\" }, with \
+                    cached_input, cache_write and reasoning where they differ";
+    let Value::Table(entries) = &node.value else {
+        return Err(expected.into());
+    };
+    let (mut input, mut output, mut more) = (None, None, Vec::new());
+    for Entry { key, node, .. } in entries {
+        let Value::Text(amount) = &node.value else {
+            return Err(format!("{key} is {}: {expected}", node.shown()));
+        };
+        match key.as_str() {
+            "input" => input = Some(amount),
+            "output" => output = Some(amount),
+            "cached_input" | "cache_write" | "reasoning" => more.push((key.as_str(), amount)),
+            _ => return Err(format!("`{key}` is no price: {expected}")),
+        }
+    }
+    let (Some(input), Some(output)) = (input, output) else {
+        return Err(format!("input or output is missing: {expected}"));
+    };
+    let read = || {
+        let mut price = Price::per_million(input, output)?;
+        for (key, amount) in more {
+            price = match key {
+                "cached_input" => price.cached_input_per_million(amount)?,
+                "cache_write" => price.cache_write_per_million(amount)?,
+                _ => price.reasoning_per_million(amount)?,
+            };
+        }
+        Ok(price)
+    };
+    read().map_err(|error: obs_core::PriceError| error.to_string())
+}

@@ -1,0 +1,235 @@
+//! The settings as the gateway reads them, one type a section.
+use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+
+use obs_core::{Commit, Price, PriceTable};
+
+use super::{Secret, implied, table};
+
+/// All that can be set. [`Settings::default`] is what is in force where nobody says anything: the simulated provider
+/// with two routes, answers kept in memory.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Settings {
+    /// How the gateway meets its callers.
+    pub server: Server,
+    /// Where Prometheus finds the metrics.
+    pub metrics: Metrics,
+    /// What the log tells, and how.
+    pub log: Log,
+    /// Where answers are kept, and for how long.
+    pub cache: Cache,
+    /// Which model a call for `auto` goes to.
+    pub router: Router,
+    /// How long everything may take.
+    pub timeout: Timeout,
+    /// What tokens cost.
+    pub prices: Prices,
+    /// Who answers; never empty. The first one takes what no route names.
+    pub providers: Vec<Provider>,
+    /// Where `auto` may go, the cheapest first. May be empty, where there is no `auto`.
+    pub routes: Vec<Route>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        let mut settings = table::defaults();
+        implied::simulated(&mut settings);
+        settings
+    }
+}
+
+/// How the gateway meets its callers.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Server {
+    /// Address of the API.
+    pub listen: SocketAddr,
+    /// Most bytes of a request's body; more is a 413.
+    pub max_body: usize,
+    /// For how long a shutdown waits for calls in flight.
+    pub drain: Duration,
+    /// What keeps callers apart.
+    pub tenant: Tenant,
+    /// After so long without an answer a stream gets its 200 and comments; `None`: it waits.
+    pub keep_alive: Option<Duration>,
+}
+
+/// What keeps the cached answers of callers apart.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Tenant {
+    /// The credential that they send, divided further by `x-obs-tenant`.
+    #[default]
+    Credential,
+    /// `x-obs-tenant` alone, written by a proxy that is trusted.
+    Header,
+    /// Nothing: all callers share.
+    Shared,
+}
+
+/// Where Prometheus finds the metrics.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct Metrics {
+    /// Address of `/metrics`; `None`: none is served.
+    pub listen: Option<SocketAddr>,
+}
+
+/// What the log tells, and how. Prompts and answers are never in it.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct Log {
+    /// A level, or directives of tracing-subscriber.
+    pub level: String,
+    /// How lines look.
+    pub format: LogFormat,
+}
+
+/// How lines of the log look.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LogFormat {
+    /// Text on a terminal, else JSON.
+    #[default]
+    Auto,
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Where answers are kept, and for how long.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct Cache {
+    /// Where.
+    pub store: Store,
+    /// Memory in front of Redis.
+    pub tier: bool,
+    /// For how long an answer is fresh.
+    pub ttl: Duration,
+    /// Most bytes in memory.
+    pub max_bytes: usize,
+    /// Largest answer that is kept, in bytes.
+    pub max_entry: usize,
+    /// Longest that Redis may take for one look-up.
+    pub redis_timeout: Duration,
+    /// Key of the hashes of requests and tenants; `None`: a fixed one.
+    pub key: Option<Secret>,
+}
+
+/// Where answers are kept.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Store {
+    /// Nowhere.
+    Off,
+    /// In this process.
+    #[default]
+    Memory,
+    /// In Redis at this URL, which may hold a password.
+    Redis(Secret),
+}
+
+/// Which model a call for `auto` goes to.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct Router {
+    /// Who decides.
+    pub policy: Policy,
+    /// Score from which on a prompt is hard, 0 to 1.
+    pub threshold: f64,
+    /// Name of the route that is taken when a policy fails; `None`: the last one.
+    pub default: Option<String>,
+    /// Name of the route that savings are measured against; `None`: the last one.
+    pub baseline: Option<String>,
+    /// Up to where a streamed answer can still be replaced by another route's.
+    pub commit: Commit,
+    /// Model of the route `cheap` that is there where no route is given.
+    pub cheap_model: Option<String>,
+    /// Model of the route `premium` that is there where no route is given.
+    pub premium_model: Option<String>,
+}
+
+/// Who decides which route is taken.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Policy {
+    /// Rules on the structure of the prompt.
+    #[default]
+    Complexity,
+    /// Nobody: always the default route.
+    Default,
+}
+
+/// How long everything may take.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct Timeout {
+    /// The whole call, to its last token; it is late then.
+    pub total: Duration,
+    /// What a late call may still take.
+    pub grace: Duration,
+    /// Until the provider has taken the connection.
+    pub connect: Duration,
+    /// Until the first token.
+    pub first_token: Option<Duration>,
+    /// Until the first token, where another route is left.
+    pub first_token_with_fallback: Option<Duration>,
+    /// Between two tokens.
+    pub idle: Option<Duration>,
+    /// One plain answer; `None`: what is left of the call, shared among the routes that are left.
+    pub attempt: Option<Duration>,
+}
+
+/// What tokens cost.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct Prices {
+    /// A table in LiteLLM's format, over the bundled one.
+    pub file: Option<PathBuf>,
+    /// What is in that file.
+    pub own: Option<PriceTable>,
+}
+
+/// Who answers.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct Provider {
+    /// For routes, logs and metrics.
+    pub name: Arc<str>,
+    /// What it speaks.
+    pub format: Format,
+    /// Its address, without a slash at the end. Empty where it is simulated.
+    pub base_url: String,
+    /// Name of the variable that holds the key.
+    pub api_key_env: Option<String>,
+    /// The key; `None`: the caller's own credential is passed on.
+    pub api_key: Option<Secret>,
+}
+
+/// What a provider speaks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Format {
+    /// OpenAI's API.
+    #[default]
+    OpenAi,
+    /// It is the one in this process, that only pretends.
+    Simulated,
+}
+
+/// One model that `auto` may go to.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct Route {
+    /// For callers, logs and metrics.
+    pub name: Arc<str>,
+    /// Name of its provider; `None`: the first one.
+    pub provider: Option<Arc<str>>,
+    /// As the provider calls it.
+    pub model: Arc<str>,
+    /// Routes that take over when this one was asked for by name and fails, in order.
+    pub fallback: Vec<Arc<str>>,
+    /// How many tokens it can read; `None`: as the price table says.
+    pub context: Option<u64>,
+    /// Its price, over the table.
+    pub price: Option<Price>,
+    /// Until its first token, in place of the general limits.
+    pub first_token: Option<Duration>,
+}
