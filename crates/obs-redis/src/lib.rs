@@ -1,1 +1,42 @@
-//! Redis behind one small seam: fail-fast single-key commands, a breaker, and a budget in milliseconds.
+#![doc = include_str!("../README.md")]
+//!
+//! # How it fails
+//!
+//! No operation waits longer than its budget ([`Builder::budget`], 20 ms by default), and none queues while the
+//! server is away. Every fault is a typed [`Fault`], and a caller that can do without Redis treats them all alike.
+//!
+//! A breaker stands in front of the server ([`State`]). It opens when the connection is lost, and when a command
+//! gets no answer within its budget while no other command got one either; a server that hangs costs one budget
+//! once, and after that a call costs less than a microsecond. While it is open, callers send probes along and do
+//! not wait for them; the connection itself is made anew in the background, for ever, with pauses from 50 ms to
+//! 2 s. Each opening and each closing is one line in the log, whatever the number of calls.
+//!
+//! # What it covers
+//!
+//! One server, Sentinel and Cluster, with and without TLS; commands on a single key alone, so that a cluster never
+//! refuses them. It does not cover transactions, scripts, and subscriptions.
+//!
+//! # Cancellation
+//!
+//! Dropping a future of this crate gives up the wait. A command that was sent already may still be carried out.
+
+mod breaker;
+mod builder;
+mod client;
+mod command;
+mod fault;
+mod lane;
+mod probe;
+mod stats;
+#[cfg(feature = "testing")]
+pub mod testing;
+mod tls;
+mod url;
+
+pub use self::{
+    breaker::State,
+    builder::{Builder, ConfigError},
+    client::Redis,
+    fault::Fault,
+    stats::Stats,
+};

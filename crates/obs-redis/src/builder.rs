@@ -1,0 +1,176 @@
+//! Settings of the connection.
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use fred::types::{
+    Builder as FredBuilder,
+    config::{ReconnectPolicy, TcpConfig, UnresponsiveConfig},
+};
+
+use crate::{Redis, tls, url::Url};
+
+/// Settings of a [`Redis`].
+#[derive(Clone)]
+pub struct Builder {
+    url: String,
+    ca_file: Option<PathBuf>,
+    pool: usize,
+    max_queued: usize,
+    pub(crate) budget: Duration,
+    pub(crate) max_value_bytes: usize,
+}
+
+/// Settings that cannot be used. The message says which, and what would be right; it never holds the URL, in which
+/// there may be a password.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigError(String);
+
+impl Builder {
+    pub(crate) fn new(url: &str) -> Self {
+        Self {
+            url: url.to_owned(),
+            ca_file: None,
+            pool: 2,
+            max_queued: 10_000,
+            budget: Duration::from_millis(20),
+            max_value_bytes: 16 << 20,
+        }
+    }
+
+    /// Longest that one operation takes, waiting included: 20 ms by default. Zero is refused.
+    #[must_use]
+    pub fn budget(self, budget: Duration) -> Self {
+        Self { budget, ..self }
+    }
+
+    /// Number of connections (in a cluster: to each node), 2 by default. Commands share them, and are pipelined.
+    /// Zero is refused.
+    #[must_use]
+    pub fn pool(self, connections: usize) -> Self {
+        Self {
+            pool: connections,
+            ..self
+        }
+    }
+
+    /// Largest value in bytes that is sent: 16 MiB by default.
+    #[must_use]
+    pub fn max_value_bytes(self, bytes: usize) -> Self {
+        Self {
+            max_value_bytes: bytes,
+            ..self
+        }
+    }
+
+    /// Most commands that wait for one connection to be sent: 10,000 by default. More are refused as
+    /// [`Fault::Busy`](crate::Fault::Busy). Zero is refused.
+    #[must_use]
+    pub fn max_queued(self, commands: usize) -> Self {
+        Self {
+            max_queued: commands,
+            ..self
+        }
+    }
+
+    /// A file in PEM form with the authorities to trust, in place of the system's. It needs a URL with TLS
+    /// (`rediss://`).
+    #[must_use]
+    pub fn ca_file(self, path: impl AsRef<Path>) -> Self {
+        Self {
+            ca_file: Some(path.as_ref().to_owned()),
+            ..self
+        }
+    }
+
+    /// Begins to connect, in the background. It never waits, and does not fail because the server is absent: that
+    /// is one warning in the log, and the connection is made when the server appears.
+    ///
+    /// # Errors
+    ///
+    /// If the URL, the certificates or another setting cannot be used.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a Tokio runtime.
+    pub fn connect(self) -> Result<Redis, ConfigError> {
+        for (name, is_zero) in [
+            ("budget", self.budget.is_zero()),
+            ("pool", self.pool == 0),
+            ("max_queued", self.max_queued == 0),
+        ] {
+            if is_zero {
+                return Err(ConfigError(format!("{name} is zero: it has to be more")));
+            }
+        }
+        let Url {
+            mut config,
+            tls,
+            masked,
+        } = Url::parse(&self.url)?;
+        if tls {
+            config.tls = Some(tls::connector(self.ca_file.as_deref())?.into());
+        } else if self.ca_file.is_some() {
+            let help = "a ca file is given, but the url is one without tls: write rediss://";
+            return Err(ConfigError(help.into()));
+        }
+        // The first attempt counts as any other: a server that comes later is connected to.
+        config.fail_fast = false;
+        let mut builder = FredBuilder::from_config(config);
+        builder.set_policy(ReconnectPolicy::new_exponential(0, 50, 2000, 2));
+        builder.with_performance_config(|c| c.default_command_timeout = self.budget);
+        builder.with_connection_config(|c| {
+            c.connection_timeout = Duration::from_millis(250);
+            c.internal_command_timeout = Duration::from_millis(250);
+            c.max_command_attempts = 1;
+            c.max_command_buffer_len = self.max_queued;
+            c.unresponsive = UnresponsiveConfig {
+                max_timeout: Some(Duration::from_millis(500)),
+                interval: Duration::from_millis(100),
+            };
+            c.tcp = TcpConfig {
+                nodelay: Some(true),
+                ..TcpConfig::default()
+            };
+        });
+        let pool = builder
+            .build_pool(self.pool)
+            .map_err(|error| ConfigError(error.details().to_owned()))?;
+        Ok(Redis::open(pool.clients(), masked, &self))
+    }
+}
+
+impl ConfigError {
+    pub(crate) fn new(message: String) -> Self {
+        Self(message)
+    }
+
+    pub(crate) fn url(cause: &str) -> Self {
+        Self(format!("redis url: {cause}"))
+    }
+}
+
+/// The URL may hold a password.
+impl fmt::Debug for Builder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let url = Url::parse(&self.url).map(|url| url.masked);
+        f.debug_struct("Builder")
+            .field("url", &url.unwrap_or_else(|_| "(bad)".into()))
+            .field("ca_file", &self.ca_file)
+            .field("budget", &self.budget)
+            .field("pool", &self.pool)
+            .field("max_queued", &self.max_queued)
+            .field("max_value_bytes", &self.max_value_bytes)
+            .finish()
+    }
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for ConfigError {}

@@ -1,0 +1,113 @@
+//! One connection of several.
+use std::sync::{
+    Arc, Mutex, MutexGuard, PoisonError,
+    atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+};
+
+use fred::{
+    clients::Client,
+    interfaces::{ClientLike, EventInterface},
+    types::ConnectHandle,
+};
+use tokio::task::AbortHandle;
+
+use crate::{breaker::Breaker, fault::describe};
+
+/// A client with a connection of its own (in a cluster: one to each node), and whether it works.
+///
+/// The client makes its connection anew by itself, but says that it is connected until it has begun to do so; in
+/// between, commands would wait. So its events are listened to.
+#[derive(Debug)]
+pub(crate) struct Lane {
+    pub(crate) client: Client,
+    up: Arc<AtomicBool>,
+    losses: Arc<AtomicU64>,
+    task: Mutex<ConnectHandle>,
+    listeners: [AbortHandle; 2],
+}
+
+impl Lane {
+    /// Begins to connect.
+    pub(crate) fn open(client: Client, breaker: &Arc<Breaker>, all: &Arc<Lanes>) -> Self {
+        let (up, losses) = (all.add(), Arc::new(AtomicU64::new(0)));
+        let lost = {
+            let (up, losses) = (up.clone(), losses.clone());
+            let (all, breaker) = (all.clone(), breaker.clone());
+            client.on_error(move |(error, _)| {
+                up.store(false, Relaxed);
+                losses.fetch_add(1, Relaxed);
+                if !all.any_up() {
+                    breaker.trip(&describe(&error));
+                }
+                std::future::ready(Ok(()))
+            })
+        };
+        let found = {
+            let (up, breaker) = (up.clone(), breaker.clone());
+            client.on_reconnect(move |_| {
+                up.store(true, Relaxed);
+                breaker.close();
+                std::future::ready(Ok(()))
+            })
+        };
+        Self {
+            listeners: [lost.abort_handle(), found.abort_handle()],
+            task: Mutex::new(client.connect()),
+            client,
+            up,
+            losses,
+        }
+    }
+
+    pub(crate) fn is_up(&self) -> bool {
+        self.up.load(Relaxed)
+    }
+
+    /// How often the connection was lost, or could not be made.
+    pub(crate) fn losses(&self) -> u64 {
+        self.losses.load(Relaxed)
+    }
+
+    /// It has answered.
+    pub(crate) fn answered(&self) {
+        self.up.store(true, Relaxed);
+    }
+
+    /// A client gives up for good after some errors (a redirection that fails, a server that turns out to be no
+    /// cluster). It is started again.
+    pub(crate) fn revive(&self) {
+        let mut task = self.task.lock().unwrap_or_else(PoisonError::into_inner);
+        if task.is_finished() {
+            *task = self.client.connect();
+        }
+    }
+}
+
+/// Ends what the client runs in the background, and with it the connection.
+impl Drop for Lane {
+    fn drop(&mut self) {
+        self.listeners.iter().for_each(AbortHandle::abort);
+        let task = self.task.get_mut().unwrap_or_else(PoisonError::into_inner);
+        task.abort();
+    }
+}
+
+/// Which of all lanes work.
+#[derive(Debug, Default)]
+pub(crate) struct Lanes(Mutex<Vec<Arc<AtomicBool>>>);
+
+impl Lanes {
+    fn add(&self) -> Arc<AtomicBool> {
+        let up = Arc::new(AtomicBool::new(false));
+        self.lanes().push(up.clone());
+        up
+    }
+
+    pub(crate) fn any_up(&self) -> bool {
+        self.lanes().iter().any(|up| up.load(Relaxed))
+    }
+
+    fn lanes(&self) -> MutexGuard<'_, Vec<Arc<AtomicBool>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,245 @@
+//! Servers that come late, die, hang, and refuse: nobody waits long, and all come back into use by themselves.
+
+use std::time::Duration;
+
+use crate::support::{HOUR, Log, connect, connected, key, state};
+use obs_redis::{Fault, Redis, State, testing::Server};
+use tokio::time::Instant;
+
+/// Asks as long as the server is not closed, as a busy service does.
+async fn ask_until_closed(redis: &Redis) {
+    let until = Instant::now() + crate::support::PATIENCE;
+    while redis.get(key("a")).await.is_err() {
+        assert!(Instant::now() < until, "never: {:?}", redis.stats());
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn absent_at_start_it_warns_once_and_connects_when_the_server_appears() {
+    let log = Log::start();
+    let mut server = Server::absent(&[]);
+    let redis = connect(&server.url());
+    assert_eq!(redis.state(), State::Connecting);
+    state(&redis, State::Open).await;
+    for _ in 0..100 {
+        let kind = redis.get(key("a")).await.unwrap_err().kind();
+        assert!(["refused", "unavailable"].contains(&kind), "{kind}");
+    }
+    let lines = log.lines();
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    assert!(
+        lines[0].contains("WARN") && lines[0].contains("connection refused"),
+        "{lines:?}"
+    );
+
+    server.start();
+    state(&redis, State::Closed).await;
+    assert_eq!(redis.get(key("a")).await, Ok(None));
+    let lines = log.lines();
+    assert_eq!(lines.len(), 2, "{lines:?}");
+    assert!(lines[1].contains("answers again"), "{lines:?}");
+    assert_eq!(redis.stats().opened, 1);
+}
+
+#[tokio::test]
+async fn killed_and_restarted_it_comes_back_without_help() {
+    let log = Log::start();
+    let mut server = Server::new();
+    let redis = connected(&server.url()).await;
+    redis.set(key("a"), key("x"), HOUR).await.unwrap();
+    server.kill();
+    state(&redis, State::Open).await;
+    let start = Instant::now();
+    for _ in 0..1000 {
+        assert!(redis.get(key("a")).await.is_err());
+    }
+    assert!(
+        start.elapsed() < Duration::from_millis(500),
+        "{:?}",
+        start.elapsed()
+    );
+    server.start();
+    ask_until_closed(&redis).await;
+    assert_eq!(redis.get(key("a")).await, Ok(None), "another server");
+    let lines = log.lines();
+    assert_eq!(lines.len(), 3, "connected, lost, found: {lines:?}");
+}
+
+#[tokio::test]
+async fn a_server_that_hangs_costs_one_budget_once() {
+    let server = Server::new();
+    let patient = connected(&server.url()).await;
+    let redis = patient.within(Duration::from_millis(20));
+    patient.set(key("a"), key("x"), HOUR).await.unwrap();
+    server.pause();
+    let start = Instant::now();
+    let first = redis.get(key("a")).await;
+    assert_eq!(first, Err(Fault::Timeout(Duration::from_millis(20))));
+    let calls = 1000;
+    for _ in 0..calls {
+        assert_eq!(redis.get(key("a")).await, Err(Fault::Refused));
+    }
+    assert!(
+        start.elapsed() < Duration::from_millis(520),
+        "{:?}",
+        start.elapsed()
+    );
+    let stats = redis.stats();
+    assert_eq!((stats.timeouts, stats.refused, stats.opened), (1, calls, 1));
+    server.resume();
+    ask_until_closed(&patient).await;
+    assert_eq!(patient.get(key("a")).await, Ok(Some(key("x"))));
+    assert_eq!(patient.stats().opened, 1, "no flapping");
+}
+
+#[tokio::test]
+async fn a_server_that_hangs_for_long_is_found_by_whoever_waits_for_it() {
+    let server = Server::new();
+    let redis = connected(&server.url()).await;
+    let hasty = redis.within(Duration::from_millis(20));
+    server.pause();
+    assert!(hasty.get(key("a")).await.is_err());
+    // Probes go unanswered, and the connection is given up.
+    state(&redis, State::HalfOpen).await;
+    state(&redis, State::Open).await;
+    state(&redis, State::HalfOpen).await;
+    server.resume();
+    state(&redis, State::Closed).await;
+    assert_eq!(redis.get(key("a")).await, Ok(None));
+    assert_eq!(redis.stats().opened, 1);
+}
+
+#[tokio::test]
+async fn many_at_once_wait_one_budget_together() {
+    let server = Server::new();
+    let redis = connected(&server.url())
+        .await
+        .within(Duration::from_millis(50));
+    server.pause();
+    let start = Instant::now();
+    let calls: Vec<_> = (0..200)
+        .map(|_| {
+            let redis = redis.clone();
+            tokio::spawn(async move { redis.get(key("a")).await })
+        })
+        .collect();
+    for call in calls {
+        let fault = call.await.unwrap().unwrap_err();
+        assert!(
+            matches!(fault, Fault::Timeout(_) | Fault::Refused),
+            "{fault:?}"
+        );
+    }
+    assert!(
+        start.elapsed() < Duration::from_millis(500),
+        "{:?}",
+        start.elapsed()
+    );
+    assert_eq!(redis.stats().opened, 1);
+    server.resume();
+}
+
+#[tokio::test]
+async fn a_lost_connection_is_made_anew_and_the_other_is_used_meanwhile() {
+    let log = Log::start();
+    let server = Server::new();
+    let redis = connected(&server.url()).await;
+    let until = Instant::now() + crate::support::PATIENCE;
+    let list = loop {
+        redis.get(key("a")).await.unwrap();
+        let list = server.cli(&["CLIENT", "LIST", "TYPE", "normal"]);
+        if list.matches("cmd=get").count() == 2 {
+            break list;
+        }
+        assert!(Instant::now() < until, "both are used: {list}");
+    };
+    let id = list
+        .split(' ')
+        .next()
+        .and_then(|id| id.strip_prefix("id="))
+        .unwrap();
+    assert_eq!(server.cli(&["CLIENT", "KILL", "ID", id]), "1");
+    for _ in 0..200 {
+        let _ = redis.get(key("a")).await;
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(redis.get(key("a")).await, Ok(None));
+    assert_eq!(
+        (redis.stats().opened, log.lines().len()),
+        (0, 1),
+        "{:?}",
+        log.lines()
+    );
+}
+
+#[tokio::test]
+async fn a_wrong_password_is_told_once_and_a_right_one_later_is_taken() {
+    let log = Log::start();
+    let server = Server::with_args(&["--requirepass", "right"]);
+    let redis = connect(&format!("redis://:wrong@127.0.0.1:{}", server.port()));
+    state(&redis, State::Open).await;
+    assert!(redis.get(key("a")).await.is_err());
+    let lines = log.lines();
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    assert!(
+        lines[0].contains("refuses the user or the password"),
+        "{lines:?}"
+    );
+    assert!(!lines[0].contains("wrong@"), "{lines:?}");
+    let set = [
+        "--no-auth-warning",
+        "-a",
+        "right",
+        "CONFIG",
+        "SET",
+        "requirepass",
+        "wrong",
+    ];
+    assert_eq!(server.cli(&set), "OK");
+    state(&redis, State::Closed).await;
+    assert_eq!(redis.get(key("a")).await, Ok(None));
+}
+
+#[tokio::test]
+async fn no_password_where_one_is_needed_is_an_outage_too() {
+    let server = Server::with_args(&["--requirepass", "right"]);
+    let redis = connect(&server.url());
+    state(&redis, State::Open).await;
+    assert!(redis.get(key("a")).await.is_err());
+}
+
+#[tokio::test]
+async fn the_last_handle_ends_the_connection() {
+    let server = Server::new();
+    let redis = connected(&server.url()).await;
+    let other = redis.within(Duration::from_secs(1));
+    drop(redis);
+    assert_eq!(other.get(key("a")).await, Ok(None));
+    drop(other);
+    let until = Instant::now() + crate::support::PATIENCE;
+    while server
+        .cli(&["CLIENT", "LIST", "TYPE", "normal"])
+        .lines()
+        .count()
+        > 1
+    {
+        assert!(Instant::now() < until, "connections stay");
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn a_dropped_wait_leaves_the_connection_usable() {
+    let server = Server::new();
+    let redis = connected(&server.url()).await;
+    for _ in 0..50 {
+        let mut get = Box::pin(redis.get(key("a")));
+        let waker = std::task::Waker::noop();
+        let _ = get
+            .as_mut()
+            .poll(&mut std::task::Context::from_waker(waker));
+    }
+    assert_eq!(redis.get(key("a")).await, Ok(None));
+    assert_eq!(redis.state(), State::Closed);
+}
