@@ -1,5 +1,11 @@
 #![doc = include_str!("../README.md")]
 
+mod call_id;
 pub mod cli;
+mod headers;
+pub mod listen;
+pub mod logging;
+mod refusal;
 pub mod settings;
 mod simulated;
+mod tenant;

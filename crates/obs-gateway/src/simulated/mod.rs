@@ -1,5 +1,7 @@
-//! A provider in this process that only pretends.
-/// The cheap model.
-pub(crate) const SMALL: &str = "sim-small";
-/// The other one.
-pub(crate) const LARGE: &str = "sim-large";
+//! A provider in this process that only pretends: two models and an embedding, with latency, tokens and prices of a
+//! realistic kind. It says in every answer that it is simulated.
+mod models;
+mod text;
+mod vector;
+
+pub(crate) use self::models::{LARGE, SMALL};

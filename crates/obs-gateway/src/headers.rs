@@ -1,0 +1,171 @@
+//! What the headers of a request ask of the gateway.
+use std::{sync::Arc, time::Duration};
+
+use http::{HeaderMap, HeaderName, HeaderValue, header};
+use obs_core::CacheDirectives;
+
+use crate::refusal::Refusal;
+
+pub(crate) const CACHE: HeaderName = HeaderName::from_static("x-obs-cache");
+pub(crate) const ROUTE: HeaderName = HeaderName::from_static("x-obs-route");
+pub(crate) const LATE: HeaderName = HeaderName::from_static("x-obs-late");
+pub(crate) const CALL_ID: HeaderName = HeaderName::from_static("x-obs-call-id");
+pub(crate) const COST: HeaderName = HeaderName::from_static("x-obs-cost-usd");
+pub(crate) const SAVED: HeaderName = HeaderName::from_static("x-obs-saved-usd");
+pub(crate) const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
+pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+const TENANT: &str = "x-obs-tenant";
+const SESSION: &str = "x-obs-session";
+const DEADLINE: &str = "x-obs-deadline-ms";
+const REPORT: &str = "x-obs-report";
+
+/// Longest name of a tenant or session.
+const LONGEST: usize = 256;
+
+/// What a caller asks for beside its question.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Asked {
+    pub(crate) tenant: Option<Arc<str>>,
+    pub(crate) session: Option<Arc<str>>,
+    /// Time that is left.
+    pub(crate) deadline: Option<Duration>,
+    pub(crate) cache: CacheDirectives,
+    /// Whether a stream is to end with a comment that tells its cost.
+    pub(crate) report: bool,
+    /// The caller's own name for the request.
+    pub(crate) request_id: Option<Arc<str>>,
+}
+
+impl Asked {
+    /// Reads the headers; a bad one is refused by its name.
+    pub(crate) fn read(headers: &HeaderMap) -> Result<Self, Refusal> {
+        Ok(Self {
+            tenant: name(headers, TENANT)?,
+            session: name(headers, SESSION)?,
+            deadline: deadline(headers)?,
+            cache: cache(headers)?,
+            report: report(headers)?,
+            request_id: name(headers, "x-request-id")?,
+        })
+    }
+}
+
+/// The one value of a header. Of two, one may be a stranger's: neither is taken.
+fn one<'a>(headers: &'a HeaderMap, name: &'static str) -> Result<Option<&'a HeaderValue>, Refusal> {
+    let mut values = headers.get_all(name).iter();
+    let first = values.next();
+    match values.next() {
+        Some(_) => Err(Refusal::header(name, "is there more than once")),
+        None => Ok(first),
+    }
+}
+
+fn name(headers: &HeaderMap, name: &'static str) -> Result<Option<Arc<str>>, Refusal> {
+    let Some(value) = one(headers, name)? else {
+        return Ok(None);
+    };
+    match value.to_str() {
+        Ok(text) if (1..=LONGEST).contains(&text.len()) => Ok(Some(text.into())),
+        _ => Err(Refusal::header(
+            name,
+            "expected 1 to 256 printable ASCII characters",
+        )),
+    }
+}
+
+fn deadline(headers: &HeaderMap) -> Result<Option<Duration>, Refusal> {
+    let Some(value) = one(headers, DEADLINE)? else {
+        return Ok(None);
+    };
+    let text = value.to_str().unwrap_or_default();
+    let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    match text.parse::<u64>() {
+        Ok(ms) if digits => Ok(Some(Duration::from_millis(ms))),
+        _ => Err(Refusal::header(
+            DEADLINE,
+            "expected the time that is left in milliseconds, a whole number, zero or more",
+        )),
+    }
+}
+
+fn cache(headers: &HeaderMap) -> Result<CacheDirectives, Refusal> {
+    let mut joined = String::new();
+    for value in headers.get_all(header::CACHE_CONTROL) {
+        let text = value.to_str();
+        let text = text.map_err(|_| Refusal::header("cache-control", "is not ASCII text"))?;
+        joined.push_str(text);
+        joined.push(',');
+    }
+    CacheDirectives::parse(&joined).map_err(|e| Refusal::header("cache-control", &e.to_string()))
+}
+
+fn report(headers: &HeaderMap) -> Result<bool, Refusal> {
+    match one(headers, REPORT)?.map(HeaderValue::as_bytes) {
+        None | Some(b"0") => Ok(false),
+        Some(b"1") => Ok(true),
+        Some(_) => Err(Refusal::header(REPORT, "expected 0 or 1")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(pairs: &[(&'static str, &[u8])]) -> Result<Asked, String> {
+        let mut headers = HeaderMap::new();
+        for (name, value) in pairs {
+            headers.append(*name, HeaderValue::from_bytes(value).unwrap());
+        }
+        Asked::read(&headers).map_err(|refusal| refusal.to_string())
+    }
+
+    #[test]
+    fn what_is_asked_is_read() {
+        let asked = read(&[
+            ("x-obs-tenant", b"acme"),
+            ("x-obs-session", b"s"),
+            ("x-obs-deadline-ms", b"1500"),
+            ("x-obs-report", b"1"),
+            ("x-request-id", b"r-1"),
+            ("cache-control", b"no-store"),
+            ("cache-control", b"max-age=5"),
+        ])
+        .unwrap();
+        assert_eq!(asked.tenant.as_deref(), Some("acme"));
+        assert_eq!(asked.session.as_deref(), Some("s"));
+        assert_eq!(asked.deadline, Some(Duration::from_millis(1500)));
+        assert_eq!(asked.cache.max_age, Some(Duration::from_secs(5)));
+        assert!(asked.cache.no_store && asked.report);
+        assert_eq!(asked.request_id.as_deref(), Some("r-1"));
+    }
+
+    #[test]
+    fn garbage_is_refused_by_the_name_of_its_header() {
+        let long = [b'a'; 257];
+        for (name, value) in [
+            ("x-obs-deadline-ms", &b"-1"[..]),
+            ("x-obs-deadline-ms", b"+1"),
+            ("x-obs-deadline-ms", b"1.5"),
+            ("x-obs-deadline-ms", b"soon"),
+            ("x-obs-deadline-ms", b""),
+            ("x-obs-deadline-ms", b"99999999999999999999999"),
+            ("x-obs-tenant", b""),
+            ("x-obs-tenant", b"\xff\xfe"),
+            ("x-obs-tenant", &long),
+            ("x-obs-session", b"\xe4"),
+            ("x-obs-report", b"yes"),
+            ("x-request-id", b"\xff"),
+            ("cache-control", b"max-age=-1"),
+            ("cache-control", b"max-age=\xff"),
+        ] {
+            let refusal = read(&[(name, value)]).unwrap_err();
+            assert!(refusal.contains(name), "{refusal}");
+        }
+        let twice = read(&[("x-obs-tenant", b"a"), ("x-obs-tenant", b"b")]).unwrap_err();
+        assert!(
+            twice.contains("x-obs-tenant") && twice.contains("more than once"),
+            "{twice}"
+        );
+    }
+}

@@ -1,0 +1,100 @@
+//! What the gateway itself refuses, in OpenAI's shape.
+use std::{error::Error as StdError, fmt};
+
+use http::StatusCode;
+use obs_core::{Error, ErrorKind};
+use serde_json::{Value, json};
+
+/// A request that goes no further than here.
+#[derive(Clone, Debug)]
+pub(crate) struct Refusal {
+    status: StatusCode,
+    message: String,
+    param: Option<String>,
+    code: Option<&'static str>,
+}
+
+impl Refusal {
+    pub(crate) fn new(status: StatusCode, message: impl Into<String>) -> Self {
+        Self {
+            status,
+            message: message.into(),
+            param: None,
+            code: None,
+        }
+    }
+
+    pub(crate) fn bad(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, message)
+    }
+
+    /// A header that cannot be read.
+    pub(crate) fn header(name: &str, problem: &str) -> Self {
+        Self::bad(format!("header {name}: {problem}"))
+            .param(name)
+            .code("invalid_header")
+    }
+
+    /// A model that nobody has.
+    pub(crate) fn no_model(model: &str, known: &[&str]) -> Self {
+        let known = known.join(", ");
+        let message = format!("The model `{model}` does not exist here: expected one of {known}.");
+        Self::new(StatusCode::NOT_FOUND, message)
+            .param("model")
+            .code("model_not_found")
+    }
+
+    /// The field or header that is wrong.
+    pub(crate) fn param(mut self, param: &str) -> Self {
+        self.param = Some(param.into());
+        self
+    }
+
+    /// A fixed name for programs.
+    pub(crate) fn code(mut self, code: &'static str) -> Self {
+        self.code = Some(code);
+        self
+    }
+
+    pub(crate) fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// As a body.
+    pub(crate) fn body(&self) -> Value {
+        shape(self.status, &self.message, self.param.as_deref(), self.code)
+    }
+}
+
+/// `{"error": …}` as OpenAI gives it.
+pub(crate) fn shape(
+    status: StatusCode,
+    message: &str,
+    param: Option<&str>,
+    code: Option<&str>,
+) -> Value {
+    let kind = match status.as_u16() {
+        401 => "authentication_error",
+        403 => "permission_error",
+        408 | 504 => "timeout_error",
+        429 => "rate_limit_error",
+        400..=499 => "invalid_request_error",
+        _ => "server_error",
+    };
+    json!({"error": {"message": message, "type": kind, "param": param, "code": code}})
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl StdError for Refusal {}
+
+/// Of kind [`ErrorKind::Caller`].
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Self {
+        Self::new(ErrorKind::Caller, refusal)
+    }
+}
