@@ -1,0 +1,261 @@
+//! What is counted of attempts, by model and route. It hears of them once each, also when their caller has left.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, OnceLock},
+};
+
+use obs_core::{Attempt, AttemptListener, Outcome, Paid};
+use obs_metrics::{
+    BoundHistogram, Capped, Count, DEFAULT_CAP, Dollars, Histogram, Metrics, PerOperation,
+};
+use opentelemetry::KeyValue;
+
+use crate::{names, stats::Stats};
+
+/// The bounds in tokens that the conventions name.
+const TOKENS: &[f64] = &[
+    1.0, 4.0, 16.0, 64.0, 256.0, 1024.0, 4096.0, 16384.0, 65536.0, 262144.0, 1048576.0, 4194304.0,
+    16777216.0, 67108864.0,
+];
+
+/// The route of attempts that no router made.
+const NO_ROUTE: &str = "none";
+
+/// What is counted of attempts.
+#[derive(Debug)]
+pub(crate) struct Attempts {
+    provider: Arc<str>,
+    /// By route, where a route has a provider of its own.
+    providers: HashMap<Arc<str>, Arc<str>>,
+    models: Capped<Model>,
+    tokens: Histogram,
+}
+
+#[derive(Debug)]
+struct Model {
+    name: Arc<str>,
+    routes: Capped<Series>,
+}
+
+/// One model on one route.
+#[derive(Debug)]
+struct Series {
+    provider: Arc<str>,
+    labels: [KeyValue; 2],
+    ended: Ended,
+    cost: Dollars,
+    estimated: Dollars,
+    unknown: Unknown,
+    tokens: PerOperation<OnceLock<Tokens>>,
+}
+
+#[derive(Debug, Default)]
+struct Ended {
+    answered: Count,
+    failed: Count,
+    timed_out: Count,
+    cancelled: Count,
+}
+
+/// Attempts whose cost is not known, by the reason.
+#[derive(Debug, Default)]
+struct Unknown {
+    /// The model has no price.
+    price: Count,
+    /// The provider did not tell what was used.
+    usage: Count,
+    /// The answer did not come to its end.
+    cut: Count,
+}
+
+#[derive(Debug)]
+struct Tokens {
+    input: BoundHistogram,
+    output: BoundHistogram,
+}
+
+impl Attempts {
+    pub(crate) fn new(
+        metrics: &Metrics,
+        provider: Arc<str>,
+        routes: &[(Arc<str>, Arc<str>, Arc<str>)],
+        max_models: usize,
+    ) -> Arc<Self> {
+        let description = "Tokens of attempts, input and output.";
+        let providers = routes.iter();
+        let attempts = Arc::new(Self {
+            provider,
+            providers: providers
+                .map(|(route, _, provider)| (route.clone(), provider.clone()))
+                .collect(),
+            models: Capped::new(max_models),
+            tokens: metrics.histogram(names::TOKEN_USAGE, "{token}", description, TOKENS),
+        });
+        for (route, model, _) in routes {
+            attempts.series(model, Some(route));
+        }
+        attempts.show(metrics);
+        attempts
+    }
+
+    fn show(self: &Arc<Self>, metrics: &Metrics) {
+        let ledger = self.clone();
+        let description = "Requests that models got, by how they ended.";
+        metrics.counter(names::ATTEMPTS_TOTAL, description, move |tell| {
+            ledger.each(|series| {
+                let [model, route] = &series.labels;
+                for (outcome, count) in series.ended.each() {
+                    let outcome = KeyValue::new("outcome", outcome);
+                    tell(&[model.clone(), route.clone(), outcome], count.get());
+                }
+            });
+        });
+        let ledger = self.clone();
+        let description = "Dollars that attempts cost, where it is known.";
+        metrics.usd(names::COST_TOTAL, description, move |tell| {
+            ledger.each(|series| tell(&series.labels, series.cost.get()));
+        });
+        let ledger = self.clone();
+        let description = "Dollars that attempts without an answer may have cost; in no other sum.";
+        metrics.usd(names::COST_ESTIMATED_TOTAL, description, move |tell| {
+            ledger.each(|series| tell(&series.labels, series.estimated.get()));
+        });
+        let ledger = self.clone();
+        let description =
+            "Attempts whose cost is not known: no price, no usage told, or cut short.";
+        metrics.counter(names::COST_UNKNOWN_TOTAL, description, move |tell| {
+            ledger.each(|series| {
+                let [model, route] = &series.labels;
+                for (reason, count) in series.unknown.each() {
+                    let reason = KeyValue::new("reason", reason);
+                    tell(&[model.clone(), route.clone(), reason], count.get());
+                }
+            });
+        });
+    }
+
+    fn each(&self, mut show: impl FnMut(&Series)) {
+        self.models
+            .for_each(|_, model| model.routes.for_each(|_, series| show(series)));
+    }
+
+    fn series(&self, model: &str, route: Option<&Arc<str>>) -> Arc<Series> {
+        let model = self.models.entry(model, |name| Model {
+            name: name.clone(),
+            routes: Capped::new(DEFAULT_CAP),
+        });
+        // The rest of the routes may have several providers: it is said to be of that of the layer.
+        let provider = route.and_then(|route| self.providers.get(route));
+        let provider = provider.unwrap_or(&self.provider);
+        let route = route.map_or(NO_ROUTE, |route| route);
+        model.routes.entry(route, |route| Series {
+            provider: provider.clone(),
+            labels: [
+                KeyValue::new("model", model.name.clone()),
+                KeyValue::new("route", route.clone()),
+            ],
+            ended: Ended::default(),
+            cost: Dollars::new(),
+            estimated: Dollars::new(),
+            unknown: Unknown::default(),
+            tokens: PerOperation::default(),
+        })
+    }
+
+    pub(crate) fn add_to(&self, stats: &mut Stats) {
+        self.each(|series| {
+            stats.attempts += series
+                .ended
+                .each()
+                .map(|(_, count)| count.get())
+                .sum::<u64>();
+            let unknown: u64 = series.unknown.each().map(|(_, count)| count.get()).sum();
+            stats.paid = stats.paid.merge(Paid {
+                known: series.cost.get(),
+                unknown: u32::try_from(unknown).unwrap_or(u32::MAX),
+            });
+            stats.estimated += series.estimated.get();
+        });
+    }
+}
+
+impl AttemptListener for Attempts {
+    fn ended(&self, attempt: &Attempt) {
+        let series = self.series(&attempt.asked, attempt.route.as_ref());
+        match attempt.cost {
+            Some(cost) => series.cost.add(cost),
+            None => series.unknown.count(attempt).inc(),
+        }
+        if let Some(estimate) = attempt.estimate {
+            series.estimated.add(estimate);
+        }
+        if let Some(usage) = attempt.usage {
+            let tokens = series.tokens[attempt.operation]
+                .get_or_init(|| series.bind(&self.tokens, attempt.operation.as_str()));
+            tokens.input.record(usage.input as f64);
+            tokens.output.record(usage.output as f64);
+        }
+        // Last, so that who waits for the count finds the rest.
+        series.ended.count(attempt.outcome).inc();
+    }
+}
+
+impl Series {
+    fn bind(&self, tokens: &Histogram, operation: &'static str) -> Tokens {
+        let [model, _] = &self.labels;
+        let bind = |kind: &'static str| {
+            tokens.bind(&[
+                KeyValue::new(names::OPERATION_NAME, operation),
+                KeyValue::new(names::PROVIDER_NAME, self.provider.clone()),
+                KeyValue::new(names::REQUEST_MODEL, model.value.clone()),
+                KeyValue::new(names::TOKEN_TYPE, kind),
+            ])
+        };
+        Tokens {
+            input: bind("input"),
+            output: bind("output"),
+        }
+    }
+}
+
+impl Ended {
+    const fn count(&self, outcome: Option<Outcome>) -> &Count {
+        match outcome {
+            Some(Outcome::Answered) => &self.answered,
+            Some(Outcome::Failed(_)) => &self.failed,
+            Some(Outcome::TimedOut) => &self.timed_out,
+            // `None` is told of attempts that are still open, and those are not told here.
+            Some(Outcome::Cancelled) | None => &self.cancelled,
+        }
+    }
+
+    fn each(&self) -> impl Iterator<Item = (&'static str, &Count)> {
+        [
+            ("answered", &self.answered),
+            ("failed", &self.failed),
+            ("timed_out", &self.timed_out),
+            ("cancelled", &self.cancelled),
+        ]
+        .into_iter()
+    }
+}
+
+impl Unknown {
+    fn count(&self, attempt: &Attempt) -> &Count {
+        match (attempt.outcome, attempt.usage) {
+            (Some(Outcome::Answered), Some(_)) => &self.price,
+            (Some(Outcome::Answered), None) => &self.usage,
+            _ => &self.cut,
+        }
+    }
+
+    fn each(&self) -> impl Iterator<Item = (&'static str, &Count)> {
+        [
+            ("price", &self.price),
+            ("usage", &self.usage),
+            ("cut", &self.cut),
+        ]
+        .into_iter()
+    }
+}

@@ -1,0 +1,229 @@
+//! What is counted of calls.
+
+use std::sync::{Arc, OnceLock};
+
+use obs_core::Operation;
+use obs_metrics::{BoundHistogram, Capped, Count, Histogram, Level, Metrics, PerOperation};
+use opentelemetry::KeyValue;
+
+use crate::{names, stats::Stats};
+
+/// The bounds in seconds that the conventions name.
+pub(crate) const SECONDS: &[f64] = &[
+    0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92,
+];
+
+/// How a call ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    Success,
+    Error,
+    Timeout,
+    Cancelled,
+}
+
+/// What is counted of calls.
+#[derive(Debug)]
+pub(crate) struct Calls {
+    ended: PerOperation<Ended>,
+    in_flight: PerOperation<Level>,
+    /// `None`: nobody wants to know how long anything takes.
+    timers: Option<Timers>,
+}
+
+#[derive(Debug, Default)]
+struct Ended {
+    success: Count,
+    error: Count,
+    timeout: Count,
+    cancelled: Count,
+}
+
+#[derive(Debug)]
+struct Timers {
+    provider: Arc<str>,
+    models: Capped<Model>,
+    duration: Histogram,
+    first_chunk: Histogram,
+    per_chunk: Histogram,
+}
+
+/// The times of calls for one model.
+#[derive(Debug)]
+struct Model {
+    name: Arc<str>,
+    series: PerOperation<OnceLock<Arc<Series>>>,
+}
+
+/// The times of calls for one model and operation.
+#[derive(Debug)]
+pub(crate) struct Series {
+    labels: [KeyValue; 3],
+    duration: Histogram,
+    success: BoundHistogram,
+    /// Made when the first stream comes.
+    chunks: OnceLock<Chunks>,
+    first_chunk: Histogram,
+    per_chunk: Histogram,
+}
+
+#[derive(Debug)]
+pub(crate) struct Chunks {
+    pub(crate) first: BoundHistogram,
+    pub(crate) each: BoundHistogram,
+}
+
+impl Outcome {
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Success => "success",
+            Self::Error => "error",
+            Self::Timeout => "timeout",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
+impl Calls {
+    pub(crate) fn new(metrics: &Metrics, provider: Arc<str>, max_models: usize) -> Arc<Self> {
+        let histogram = |name, description| metrics.histogram(name, "s", description, SECONDS);
+        let timers = metrics.is_enabled().then(|| Timers {
+            provider,
+            models: Capped::new(max_models),
+            duration: histogram(
+                names::DURATION,
+                "How long calls take, streams to their last token.",
+            ),
+            first_chunk: histogram(
+                names::TIME_TO_FIRST_CHUNK,
+                "How long streamed calls take to their first chunk.",
+            ),
+            per_chunk: histogram(
+                names::TIME_PER_CHUNK,
+                "How long each chunk of a stream takes after the one before.",
+            ),
+        });
+        let calls = Arc::new(Self {
+            ended: PerOperation::default(),
+            in_flight: PerOperation::default(),
+            timers,
+        });
+        let ledger = calls.clone();
+        metrics.counter(
+            names::CALLS,
+            "Calls that have ended, by outcome.",
+            move |tell| {
+                for (operation, ended) in ledger.ended.iter() {
+                    for (outcome, count) in ended.each() {
+                        let outcome = KeyValue::new("outcome", outcome.as_str());
+                        tell(&[operation.clone(), outcome], count.get());
+                    }
+                }
+            },
+        );
+        let ledger = calls.clone();
+        metrics.up_down(
+            names::IN_FLIGHT,
+            "Calls that have not ended.",
+            move |tell| {
+                for (operation, level) in ledger.in_flight.iter() {
+                    tell(&[operation], level.get());
+                }
+            },
+        );
+        calls
+    }
+
+    pub(crate) fn begin(&self, operation: Operation) {
+        self.in_flight[operation].inc();
+    }
+
+    pub(crate) fn end(&self, operation: Operation, outcome: Outcome) {
+        self.ended[operation].count(outcome).inc();
+        self.in_flight[operation].dec();
+    }
+
+    /// Where the times of these calls go; `None`: nowhere.
+    pub(crate) fn series(&self, operation: Operation, model: &str) -> Option<Arc<Series>> {
+        let timers = self.timers.as_ref()?;
+        let model = timers.models.entry(model, |name| Model {
+            name: name.clone(),
+            series: PerOperation::default(),
+        });
+        let series = model.series[operation]
+            .get_or_init(|| Arc::new(Series::new(timers, operation, model.name.clone())));
+        Some(series.clone())
+    }
+
+    pub(crate) fn add_to(&self, stats: &mut Stats) {
+        for (_, ended) in self.ended.iter() {
+            stats.success += ended.success.get();
+            stats.error += ended.error.get();
+            stats.timeout += ended.timeout.get();
+            stats.cancelled += ended.cancelled.get();
+        }
+        let in_flight: i64 = self.in_flight.iter().map(|(_, level)| level.get()).sum();
+        stats.in_flight += u64::try_from(in_flight).unwrap_or(0);
+    }
+}
+
+impl Ended {
+    const fn count(&self, outcome: Outcome) -> &Count {
+        match outcome {
+            Outcome::Success => &self.success,
+            Outcome::Error => &self.error,
+            Outcome::Timeout => &self.timeout,
+            Outcome::Cancelled => &self.cancelled,
+        }
+    }
+
+    fn each(&self) -> impl Iterator<Item = (Outcome, &Count)> {
+        [
+            Outcome::Success,
+            Outcome::Error,
+            Outcome::Timeout,
+            Outcome::Cancelled,
+        ]
+        .into_iter()
+        .map(|outcome| (outcome, self.count(outcome)))
+    }
+}
+
+impl Series {
+    fn new(timers: &Timers, operation: Operation, model: Arc<str>) -> Self {
+        let labels = [
+            KeyValue::new(names::OPERATION_NAME, operation.as_str()),
+            KeyValue::new(names::PROVIDER_NAME, timers.provider.clone()),
+            KeyValue::new(names::REQUEST_MODEL, model),
+        ];
+        Self {
+            success: timers.duration.bind(&labels),
+            labels,
+            duration: timers.duration.clone(),
+            chunks: OnceLock::new(),
+            first_chunk: timers.first_chunk.clone(),
+            per_chunk: timers.per_chunk.clone(),
+        }
+    }
+
+    /// One call; `error`: what went wrong, from a closed list.
+    pub(crate) fn took(&self, seconds: f64, error: Option<&'static str>) {
+        match error {
+            None => self.success.record(seconds),
+            // Seldom, and of many kinds: not worth a bound instrument for each.
+            Some(error) => {
+                let [operation, provider, model] = self.labels.clone();
+                let error = KeyValue::new(names::ERROR_TYPE, error);
+                let labels = [operation, provider, model, error];
+                self.duration.record(seconds, &labels);
+            }
+        }
+    }
+
+    pub(crate) fn chunks(&self) -> &Chunks {
+        self.chunks.get_or_init(|| Chunks {
+            first: self.first_chunk.bind(&self.labels),
+            each: self.per_chunk.bind(&self.labels),
+        })
+    }
+}

@@ -1,0 +1,169 @@
+//! The layer, and what is set on it.
+
+use std::{
+    fmt,
+    sync::{Arc, OnceLock},
+    time::SystemTime,
+};
+
+use obs_metrics::{DEFAULT_CAP, Metrics};
+use opentelemetry::global::{BoxedTracer, ObjectSafeTracer};
+use tower_layer::Layer;
+
+use crate::{
+    service::Apm,
+    shared::{Clock, Shared},
+    stats::Stats,
+    telemetry::Telemetry,
+};
+
+/// Tells of every call: one span, its duration, tokens and cost, and one outcome.
+///
+/// Put one around everything else, so that it sees hits and calls that were refused. Its services, and clones of it, count
+/// together. See the [crate](crate) for what is counted.
+#[derive(Clone, Debug, Default)]
+pub struct ApmLayer {
+    setup: Setup,
+    /// Made by the first service, so that a layer that is being set up shares nothing.
+    shared: Arc<OnceLock<Arc<Shared>>>,
+}
+
+#[derive(Clone)]
+pub(crate) struct Setup {
+    pub(crate) metrics: Option<Metrics>,
+    pub(crate) spans: Spans,
+    pub(crate) provider: Arc<str>,
+    /// Route, model, provider.
+    pub(crate) routes: Vec<(Arc<str>, Arc<str>, Arc<str>)>,
+    pub(crate) max_models: usize,
+    pub(crate) clock: Clock,
+}
+
+/// Who makes spans.
+#[derive(Clone, Debug)]
+pub(crate) enum Spans {
+    OfProcess,
+    Of(Telemetry),
+    With(Arc<BoxedTracer>),
+    None,
+}
+
+impl ApmLayer {
+    /// With the telemetry of the process, which [`init`](crate::init) has set up, or else with the global providers of
+    /// OpenTelemetry.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Metrics and spans by this telemetry.
+    #[must_use]
+    pub fn telemetry(self, telemetry: &Telemetry) -> Self {
+        self.set(|setup| {
+            setup.metrics = Some(telemetry.metrics());
+            setup.spans = Spans::Of(telemetry.clone());
+        })
+    }
+
+    /// Metrics in this place.
+    #[must_use]
+    pub fn metrics(self, metrics: &Metrics) -> Self {
+        self.set(|setup| setup.metrics = Some(metrics.clone()))
+    }
+
+    /// Spans by this tracer.
+    #[must_use]
+    pub fn tracer(self, tracer: impl ObjectSafeTracer + Send + Sync + 'static) -> Self {
+        self.set(|setup| setup.spans = Spans::With(Arc::new(BoxedTracer::new(Box::new(tracer)))))
+    }
+
+    /// No spans.
+    #[must_use]
+    pub fn no_spans(self) -> Self {
+        self.set(|setup| setup.spans = Spans::None)
+    }
+
+    /// Whose models are asked: `gen_ai.provider.name`, such as `openai`, `anthropic` or `aws.bedrock`. Unless told: `unknown`.
+    #[must_use]
+    pub fn provider_name(self, name: impl Into<Arc<str>>) -> Self {
+        self.set(|setup| setup.provider = name.into())
+    }
+
+    /// Announces a route: its series are there from the start, and its attempts are told as those of this provider.
+    #[must_use]
+    pub fn route(
+        self,
+        name: impl Into<Arc<str>>,
+        model: impl Into<Arc<str>>,
+        provider: impl Into<Arc<str>>,
+    ) -> Self {
+        let route = (name.into(), model.into(), provider.into());
+        self.set(|setup| setup.routes.push(route))
+    }
+
+    /// How many names of models are told apart, those of announced routes first; 100 unless told. The rest are `other`.
+    #[must_use]
+    pub fn max_models(self, names: usize) -> Self {
+        self.set(|setup| setup.max_models = names)
+    }
+
+    /// Reads the wall clock here, once for each call that may have a span.
+    #[must_use]
+    pub fn wall_clock(self, clock: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
+        self.set(|setup| setup.clock = Arc::new(clock))
+    }
+
+    /// What was counted so far.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        self.shared.get().map_or_else(Stats::default, |s| s.stats())
+    }
+
+    fn set(mut self, set: impl FnOnce(&mut Setup)) -> Self {
+        set(&mut self.setup);
+        self.shared = Arc::default();
+        self
+    }
+}
+
+impl<S> Layer<S> for ApmLayer {
+    type Service = Apm<S>;
+
+    fn layer(&self, inner: S) -> Apm<S> {
+        let make = || Arc::new(Shared::new(&self.setup));
+        Apm::new(inner, self.shared.get_or_init(make).clone())
+    }
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self {
+            metrics: None,
+            spans: Spans::OfProcess,
+            provider: "unknown".into(),
+            routes: Vec::new(),
+            max_models: DEFAULT_CAP,
+            clock: Arc::new(wall_clock),
+        }
+    }
+}
+
+impl fmt::Debug for Setup {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Setup")
+            .field("metrics", &self.metrics)
+            .field("spans", &self.spans)
+            .field("provider", &self.provider)
+            .field("routes", &self.routes)
+            .field("max_models", &self.max_models)
+            .finish_non_exhaustive()
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the clock that stands where no other is injected"
+)]
+fn wall_clock() -> SystemTime {
+    SystemTime::now()
+}

@@ -1,0 +1,57 @@
+//! Names of metrics, labels and attributes. Those with `gen_ai` are of the OpenTelemetry GenAI conventions, which have none
+//! for costs, caches and routes; those are our own.
+
+// Attributes of calls, also labels.
+pub(crate) const OPERATION_NAME: &str = "gen_ai.operation.name";
+pub(crate) const PROVIDER_NAME: &str = "gen_ai.provider.name";
+pub(crate) const REQUEST_MODEL: &str = "gen_ai.request.model";
+pub(crate) const TOKEN_TYPE: &str = "gen_ai.token.type";
+pub(crate) const ERROR_TYPE: &str = "error.type";
+
+// Attributes of spans.
+pub(crate) const REQUEST_STREAM: &str = "gen_ai.request.stream";
+pub(crate) const RESPONSE_MODEL: &str = "gen_ai.response.model";
+pub(crate) const FINISH_REASONS: &str = "gen_ai.response.finish_reasons";
+pub(crate) const FIRST_CHUNK: &str = "gen_ai.response.time_to_first_chunk";
+pub(crate) const INPUT_TOKENS: &str = "gen_ai.usage.input_tokens";
+pub(crate) const OUTPUT_TOKENS: &str = "gen_ai.usage.output_tokens";
+pub(crate) const CACHE_READ_TOKENS: &str = "gen_ai.usage.cache_read.input_tokens";
+pub(crate) const CACHE_CREATION_TOKENS: &str = "gen_ai.usage.cache_creation.input_tokens";
+pub(crate) const REASONING_TOKENS: &str = "gen_ai.usage.reasoning.output_tokens";
+pub(crate) const CONVERSATION_ID: &str = "gen_ai.conversation.id";
+
+pub(crate) const CALL_ID: &str = "obs.call.id";
+pub(crate) const OUTCOME: &str = "obs.outcome";
+pub(crate) const LATE: &str = "obs.late";
+pub(crate) const CACHE_STATUS: &str = "obs.cache.status";
+pub(crate) const CACHE_AGE: &str = "obs.cache.age";
+pub(crate) const ROUTE: &str = "obs.route";
+pub(crate) const ROUTE_REASON: &str = "obs.route.reason";
+pub(crate) const ROUTE_SCORE: &str = "obs.route.score";
+pub(crate) const COST: &str = "obs.cost.usd";
+pub(crate) const COST_UNKNOWN: &str = "obs.cost.unknown_attempts";
+pub(crate) const SAVED_BY_CACHE: &str = "obs.saved_by_cache.usd";
+pub(crate) const SAVED_BY_ROUTE: &str = "obs.saved_by_route.usd";
+pub(crate) const ATTEMPTS: &str = "obs.attempts";
+pub(crate) const PURPOSE: &str = "obs.attempt.purpose";
+
+// Events of spans.
+pub(crate) const CACHE_EVENT: &str = "obs.cache";
+pub(crate) const ROUTE_EVENT: &str = "obs.route";
+pub(crate) const LATE_EVENT: &str = "obs.late";
+pub(crate) const ATTEMPT_EVENT: &str = "obs.attempt.start";
+pub(crate) const FIRST_TOKEN_EVENT: &str = "obs.attempt.first_token";
+pub(crate) const ATTEMPT_END_EVENT: &str = "obs.attempt.end";
+
+// Metrics.
+pub(crate) const DURATION: &str = "gen_ai.client.operation.duration";
+pub(crate) const TIME_TO_FIRST_CHUNK: &str = "gen_ai.client.operation.time_to_first_chunk";
+pub(crate) const TIME_PER_CHUNK: &str = "gen_ai.client.operation.time_per_output_chunk";
+pub(crate) const TOKEN_USAGE: &str = "gen_ai.client.token.usage";
+pub(crate) const CALLS: &str = "llm_calls_total";
+pub(crate) const IN_FLIGHT: &str = "llm_calls_in_flight";
+pub(crate) const ATTEMPTS_TOTAL: &str = "llm_attempts_total";
+pub(crate) const COST_TOTAL: &str = "llm_cost_usd_total";
+pub(crate) const COST_ESTIMATED_TOTAL: &str = "llm_cost_estimated_usd_total";
+pub(crate) const COST_UNKNOWN_TOTAL: &str = "llm_cost_unknown_total";
+pub(crate) const BUILD_INFO: &str = "obs_build_info";

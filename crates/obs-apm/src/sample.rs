@@ -1,0 +1,141 @@
+//! Watches one call, and counts it once.
+
+use std::sync::Arc;
+
+use obs_core::{
+    Call, Deadline, End, ErrorKind, Journal, LlmChunk, LlmRequest, LlmResponse, Observe, Operation,
+};
+use opentelemetry::Context;
+use tokio::time::Instant;
+
+use crate::{
+    calls::{Outcome, Series},
+    shared::Shared,
+    span::{CallSpan, Ending},
+};
+
+/// One call. It is counted when it ends, and as cancelled when it is dropped before.
+#[derive(Debug)]
+pub(crate) struct Sample {
+    shared: Arc<Shared>,
+    operation: Operation,
+    journal: Journal,
+    deadline: Deadline,
+    /// `None`: nobody wants to know how long it takes, so no clock is read.
+    timing: Option<Timing>,
+    span: Option<CallSpan>,
+    open: bool,
+}
+
+#[derive(Debug)]
+struct Timing {
+    start: Instant,
+    last_chunk: Option<Instant>,
+    series: Option<Arc<Series>>,
+}
+
+impl Sample {
+    pub(crate) fn begin<R: LlmRequest>(shared: &Arc<Shared>, call: &Call<R>) -> Self {
+        let operation = call.request.operation();
+        shared.calls.begin(operation);
+        let mut sample = Self {
+            shared: shared.clone(),
+            operation,
+            journal: call.journal(),
+            deadline: call.context.deadline.clone(),
+            timing: None,
+            span: None,
+            open: true,
+        };
+        // From here on it is counted, whatever happens.
+        sample.span = shared.start_span(call);
+        let series = shared.calls.series(operation, call.request.model());
+        let recording = sample.span.as_ref().is_some_and(CallSpan::is_recording);
+        if series.is_some() || recording {
+            sample.timing = Some(Timing {
+                start: Instant::now(),
+                last_chunk: None,
+                series,
+            });
+        }
+        sample
+    }
+
+    /// In which what is inside is polled.
+    pub(crate) fn context(&self) -> Option<&Context> {
+        self.span.as_ref().map(CallSpan::context)
+    }
+
+    fn finish(&mut self, how: End<'_>) {
+        if !std::mem::take(&mut self.open) {
+            return;
+        }
+        let (outcome, error) = match how {
+            End::Complete => (Outcome::Success, None),
+            End::Failed(error) if error.kind() == ErrorKind::Timeout => {
+                (Outcome::Timeout, Some(ErrorKind::Timeout.as_str()))
+            }
+            End::Failed(error) => (Outcome::Error, Some(error.kind().as_str())),
+            End::Dropped if self.deadline.is_over() => {
+                (Outcome::Timeout, Some(ErrorKind::Timeout.as_str()))
+            }
+            End::Dropped => (Outcome::Cancelled, Some(Outcome::Cancelled.as_str())),
+        };
+        if let Some(timing) = &self.timing {
+            let at = Instant::now();
+            if let Some(series) = &timing.series {
+                series.took((at - timing.start).as_secs_f64(), error);
+            }
+            if let Some(span) = self.span.take() {
+                let ending = Ending { outcome, error, at };
+                span.end(ending, &self.journal);
+            }
+        }
+        // Last, so that who waits for the count finds the rest.
+        self.shared.calls.end(self.operation, outcome);
+    }
+}
+
+impl<Res: LlmResponse> Observe<Res> for Sample {
+    fn answer(&mut self, answer: &Res) {
+        if let Some(span) = &mut self.span {
+            span.note(answer.model(), answer.usage(), answer.finish());
+        }
+    }
+
+    fn chunk(&mut self, chunk: &Res::Chunk, _first_content: bool) {
+        if let Some(span) = &mut self.span {
+            span.note(chunk.model(), chunk.usage(), chunk.finish());
+        }
+        let Some(timing) = &mut self.timing else {
+            return;
+        };
+        let now = Instant::now();
+        let last = timing.last_chunk.replace(now);
+        let series = timing.series.as_ref();
+        match (last, series) {
+            (None, series) => {
+                let after = now - timing.start;
+                if let Some(series) = series {
+                    series.chunks().first.record(after.as_secs_f64());
+                }
+                if let Some(span) = &mut self.span {
+                    span.first_chunk(after);
+                }
+            }
+            (Some(last), Some(series)) => series.chunks().each.record((now - last).as_secs_f64()),
+            (Some(_), None) => {}
+        }
+    }
+
+    fn end(&mut self, how: End<'_>) {
+        self.finish(how);
+    }
+}
+
+/// A panic before the future exists must not leave a call in flight for ever.
+impl Drop for Sample {
+    fn drop(&mut self) {
+        self.finish(End::Dropped);
+    }
+}
