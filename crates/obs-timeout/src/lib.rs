@@ -1,1 +1,52 @@
-//! Tower layers that bound an LLM call in time: the whole call with a grace period, first token, idle, one attempt.
+#![doc = include_str!("../README.md")]
+//!
+//! # Which phase each limit covers
+//!
+//! | limit | from | to | applies to |
+//! |---|---|---|---|
+//! | [`TimeoutLayer::new`] | the call | its last token | every call |
+//! | [`TimeoutLayer::grace`] | that limit | being dropped | every call |
+//! | [`AttemptTimeoutLayer::connect`] | the attempt | the head of its answer | requests that stream |
+//! | [`AttemptTimeoutLayer::first_token`] | the attempt | its first content | requests that stream |
+//! | [`AttemptTimeoutLayer::idle`] | a chunk, once we wait for the next | the next chunk, of any kind | streams with a first token |
+//! | [`AttemptTimeoutLayer::attempt`] | the attempt | its last token | every attempt |
+//! | a deadline in the [`CallContext`](obs_core::CallContext) | | | wherever it is shorter |
+//!
+//! A plain answer comes all at once: nothing of it is seen earlier, so that only the whole can be limited. A reader who takes
+//! time between two chunks is no idle model, but the limits of the whole run on; they are enforced when the stream is read.
+//!
+//! # What happens at a limit
+//!
+//! What is inside is dropped, which cancels it, and then the caller is told [`Elapsed`](obs_core::Elapsed), with the kind
+//! [`ErrorKind::Timeout`](obs_core::ErrorKind::Timeout) and with which [`Limit`](obs_core::Limit) it was. A stream that is cut
+//! ends with that error, never as if it were complete. Only if its finish reason has come does it end without one: nothing is
+//! missing then but perhaps the usage.
+//!
+//! What is ready at the moment of the limit still counts: answers are looked for before the clock is. A call whose deadline
+//! has passed when it comes in is not passed on at all.
+//!
+//! # Order, readiness, cancellation
+//!
+//! [`TimeoutLayer`] belongs outside of cache and router, [`AttemptTimeoutLayer`] inside of them, right around
+//! [`AttemptLayer`](obs_core::AttemptLayer). Both pass readiness through, so that waiting in `poll_ready` is on no clock here:
+//! layers inside that are always ready (cache, router) bring it onto that of the call. Dropping the future, or the stream,
+//! drops what is inside at once; nothing is spawned, and no timer is made where no limit is set.
+//!
+//! A deadline can move away while a call waits that others share, so timers ask for it again when they fire.
+
+mod attempt;
+mod error;
+mod future;
+mod ledger;
+mod stats;
+mod stream;
+mod total;
+mod watch;
+
+pub use self::{
+    attempt::{AttemptTimeout, AttemptTimeoutLayer},
+    error::ZeroLimit,
+    future::ResponseFuture,
+    stats::Stats,
+    total::{Any, Calls, Timeout, TimeoutLayer},
+};

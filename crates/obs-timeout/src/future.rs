@@ -1,0 +1,80 @@
+//! Limits on the way to an answer, or to its head.
+use std::{
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use obs_core::{Alarm, BoxError, Error};
+use pin_project_lite::pin_project;
+
+use crate::watch::Guard;
+
+pin_project! {
+    /// The future of [`Timeout`](crate::Timeout) and [`AttemptTimeout`](crate::AttemptTimeout). Dropping it drops the call.
+    // What is inside ends before it is counted: mind the order of the fields.
+    #[derive(Debug)]
+    #[must_use = "futures do nothing unless polled"]
+    pub struct ResponseFuture<F, W> {
+        #[pin]
+        inner: Option<F>,
+        #[pin]
+        alarm: Alarm,
+        watch: Option<W>,
+    }
+}
+
+impl<F, W> ResponseFuture<F, W> {
+    pub(crate) const fn new(inner: F, alarm: Alarm, watch: W) -> Self {
+        Self {
+            inner: Some(inner),
+            alarm,
+            watch: Some(watch),
+        }
+    }
+
+    /// Time was up before the call came.
+    pub(crate) fn expired(watch: W) -> Self {
+        Self {
+            inner: None,
+            alarm: Alarm::new(None),
+            watch: Some(watch),
+        }
+    }
+}
+
+impl<F, W, Res, E> Future for ResponseFuture<F, W>
+where
+    F: Future<Output = Result<Res, E>>,
+    E: Into<BoxError>,
+    W: Guard<Res>,
+{
+    type Output = Result<Res, Error>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        let watch = this.watch.as_mut().expect("polled after completion");
+        if let Some(inner) = this.inner.as_mut().as_pin_mut() {
+            if let Poll::Ready(result) = inner.poll(cx) {
+                let mut watch = this.watch.take().expect("taken at the end alone");
+                this.inner.set(None);
+                return Poll::Ready(match result {
+                    Ok(mut res) => {
+                        watch.guard(&mut res);
+                        Ok(res)
+                    }
+                    Err(error) => Err(watch.failed(Error::from_any(error))),
+                });
+            }
+            loop {
+                ready!(this.alarm.as_mut().poll(cx, || watch.next()));
+                if watch.is_up() {
+                    break;
+                }
+                this.alarm.as_mut().set(watch.next());
+            }
+        }
+        let mut watch = this.watch.take().expect("taken at the end alone");
+        Poll::Ready(Err(watch.cut(|| this.inner.set(None))))
+    }
+}
