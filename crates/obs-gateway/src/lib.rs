@@ -2,6 +2,7 @@
 
 mod call_id;
 pub mod cli;
+mod clock;
 mod headers;
 pub mod listen;
 pub mod logging;

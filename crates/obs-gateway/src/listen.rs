@@ -7,12 +7,7 @@ use hyper_util::{
     server::{conn::auto, graceful::GracefulShutdown},
     service::TowerToHyperService,
 };
-use tokio::{
-    io::DuplexStream,
-    sync::mpsc,
-    task::JoinSet,
-    time::timeout,
-};
+use tokio::{io::DuplexStream, sync::mpsc, task::JoinSet, time::timeout};
 
 /// A client that does not finish its headers by then is no client.
 const HEADERS: Duration = Duration::from_secs(30);

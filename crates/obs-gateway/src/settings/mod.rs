@@ -20,6 +20,6 @@ pub use self::{
     secret::Secret,
     sections::{
         Cache, Format, Log, LogFormat, Metrics, Policy, Prices, Provider, Route, Router, Server,
-        Settings, Store, Tenant, Timeout,
+        Settings, Simulated, Store, Tenant, Timeout,
     },
 };

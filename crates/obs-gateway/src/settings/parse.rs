@@ -63,6 +63,13 @@ pub(super) fn share(text: &str) -> Result<f64, String> {
     }
 }
 
+pub(super) fn factor(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(factor) if (0.0..=100.0).contains(&factor) => Ok(factor),
+        _ => Err("expected a number from 0 to 100".into()),
+    }
+}
+
 pub(super) fn boolean(text: &str) -> Result<bool, String> {
     match text {
         "true" => Ok(true),

@@ -24,6 +24,8 @@ pub struct Settings {
     pub timeout: Timeout,
     /// What tokens cost.
     pub prices: Prices,
+    /// The provider that only pretends.
+    pub simulated: Simulated,
     /// Who answers; never empty. The first one takes what no route names.
     pub providers: Vec<Provider>,
     /// Where `auto` may go, the cheapest first. May be empty, where there is no `auto`.
@@ -186,6 +188,14 @@ pub struct Prices {
     pub file: Option<PathBuf>,
     /// What is in that file.
     pub own: Option<PriceTable>,
+}
+
+/// The provider that only pretends.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct Simulated {
+    /// Factor of its latency, 0 to 100.
+    pub latency: f64,
 }
 
 /// Who answers.

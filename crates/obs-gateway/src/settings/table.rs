@@ -2,7 +2,9 @@
 //! from it.
 use std::{net::SocketAddr, time::Duration};
 
-use super::{Cache, Log, Metrics, Prices, Router, Server, Settings, Tenant, Timeout, parse};
+use super::{
+    Cache, Log, Metrics, Prices, Router, Server, Settings, Simulated, Tenant, Timeout, parse,
+};
 
 /// One scalar setting.
 pub(crate) struct Scalar {
@@ -288,6 +290,7 @@ pub(super) fn defaults() -> Settings {
         router: Router::default(),
         timeout: Timeout::default(),
         prices: Prices::default(),
+        simulated: Simulated::default(),
         providers: Vec::new(),
         routes: Vec::new(),
     };

@@ -71,6 +71,16 @@ pub(super) fn embedding(name: &str) -> Option<&'static Model> {
         .find(|model| model.name == name && name == EMBED)
 }
 
+/// The names of those that answer chats.
+pub(super) fn chats() -> [&'static str; 2] {
+    [SMALL, LARGE]
+}
+
+/// The names of all.
+pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+    MODELS.iter().map(|model| model.name)
+}
+
 /// What the simulated models cost.
 pub(crate) fn prices() -> PriceTable {
     MODELS.iter().fold(PriceTable::new(), |table, model| {
