@@ -1,1 +1,7 @@
-//! Helpers of the whole-stack tests: real Redis, real HTTP, real clients.
+//! What the whole-stack tests share.
+pub mod chat;
+pub mod scrape;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct ReadmeDoctests;

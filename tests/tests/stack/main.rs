@@ -1,0 +1,7 @@
+//! The whole stack over a scripted model: apm > timeout > cache > router > attempt timeout > attempt > model.
+mod books;
+mod deadlines;
+mod flights;
+mod ledger;
+mod order;
+mod support;
