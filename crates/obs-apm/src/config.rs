@@ -36,7 +36,7 @@ pub struct Config {
     pub(crate) console: Option<Option<Console>>,
     pub(crate) processors: Vec<Box<dyn SpanProcessor>>,
     pub(crate) readers: Vec<AddReader>,
-    pub(crate) lookup: Option<Box<Lookup>>,
+    pub(crate) lookup: Option<Box<Lookup<'static>>>,
 }
 
 #[derive(Clone, Copy, Debug)]

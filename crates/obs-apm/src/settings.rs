@@ -138,7 +138,6 @@ mod tests {
             let var = vars.iter().find(|(key, _)| *key == name);
             var.map(|(_, value)| (*value).to_owned())
         };
-        // The lookup outlives this call only by name.
         let mut read = Vars::new(&lookup);
         let settings = Settings::resolve(&config, &mut read);
         (settings, read.problems)

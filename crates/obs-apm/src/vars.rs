@@ -3,16 +3,16 @@
 use crate::status::{Degraded, Part};
 
 /// How a variable is looked up.
-pub(crate) type Lookup = dyn Fn(&str) -> Option<String> + Send + Sync;
+pub(crate) type Lookup<'a> = dyn Fn(&str) -> Option<String> + Send + Sync + 'a;
 
 /// Reads variables, and notes those that make no sense.
 pub(crate) struct Vars<'a> {
-    lookup: &'a Lookup,
+    lookup: &'a Lookup<'a>,
     pub(crate) problems: Vec<Degraded>,
 }
 
 impl<'a> Vars<'a> {
-    pub(crate) fn new(lookup: &'a Lookup) -> Self {
+    pub(crate) fn new(lookup: &'a Lookup<'a>) -> Self {
         Self {
             lookup,
             problems: Vec::new(),
