@@ -52,17 +52,14 @@ impl<C: LlmChunk, W: Watch> Stream for GuardedStream<C, W> {
         };
         if !watch.is_past() {
             if let Poll::Ready(item) = Pin::new(inner).poll_next(cx) {
+                // At an end, all that is inside is gone already: a `ChunkStream` drops it first.
                 return Poll::Ready(match item {
                     Some(Ok(chunk)) => {
                         watch.chunk(chunk.is_content(), chunk.finish().is_some());
                         Some(Ok(chunk))
                     }
-                    Some(Err(error)) => {
-                        *this.inner = None;
-                        Some(Err(watch.failed(error)))
-                    }
+                    Some(Err(error)) => Some(Err(watch.failed(error))),
                     None => {
-                        *this.inner = None;
                         watch.complete();
                         None
                     }

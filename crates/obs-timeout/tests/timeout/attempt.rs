@@ -323,6 +323,22 @@ fn without_a_limit_there_is_no_timer() {
 }
 
 #[test]
+fn a_stream_may_be_polled_where_there_is_no_runtime() {
+    // As in a destructor. Until the first content, no limit is in force here.
+    let limits = AttemptTimeoutLayer::new().idle(S);
+    let inner =
+        service_fn(|_: Call<Ask>| std::future::ready(Ok::<_, Error>(timed([(0, Tok::Word("a"))]))));
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .expect("a runtime");
+    let answer = runtime.block_on(limits.layer(inner).oneshot(call(true)));
+    let mut chunks = answer.expect("a head").chunks();
+    assert!(chunks.next().now_or_never().is_some());
+    assert!(chunks.next().now_or_never().is_none());
+}
+
+#[test]
 fn a_limit_of_zero_is_refused() {
     type Setter = fn(AttemptTimeoutLayer, Duration) -> AttemptTimeoutLayer;
     let setters: [Setter; 4] = [

@@ -272,6 +272,23 @@ async fn a_stream_that_ends_in_the_grace_is_late_and_well() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_stream_that_is_read_slowly_is_late_as_soon_as_it_is_read() {
+    let layer = layer(3 * S).grace(2 * S);
+    let reply = timed([(0, Tok::Word("a")), (0, Tok::Word("b"))]);
+    let call = call(true);
+    let journal = call.journal();
+    let answer = layer.layer(answering(reply)).oneshot(call).await;
+    let mut chunks = answer.expect("a head").chunks();
+    advance(3 * S).await;
+    assert!(matches!(chunks.next().await, Some(Ok(_))));
+    assert_eq!(journal.read().late, None);
+    advance(MS).await;
+    assert!(matches!(chunks.next().await, Some(Ok(_))));
+    assert_eq!(journal.read().late, Some(Instant::now()));
+    assert_eq!(stats(&layer), [0, 0, 0, 1]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_stream_that_always_has_a_chunk_ready_is_cut() {
     let layer = layer(3 * S);
     let endless = futures_util::stream::repeat_with(|| Ok(Tok::Word("a")));
