@@ -1,1 +1,75 @@
-//! A tower layer that sends each LLM call to the cheapest route that will do, and counts what that saved.
+#![doc = include_str!("../README.md")]
+//!
+//! # What the router promises
+//!
+//! - **Every call gets a route.** A [`Policy`] decides; if it panics, names a route that does not exist, or gives a score
+//!   that is none, the call takes the default route with the reason [`PolicyError`](Reason::PolicyError), and is counted.
+//! - **What another route may mend, another route tries**: connect errors, timeouts, 429, 5xx, overload, answers that break
+//!   off before the [commit point](RouterLayer::commit). A caller's own error stays the caller's. A prompt that is too long
+//!   goes on only to a route with a [larger window](Route::context), a content filter's refusal goes to the caller.
+//! - **Within the deadline of the call.** What is left of it is shared among the routes that are left, so that a silent
+//!   first route leaves time for the second. Waiting for a service to become ready is on this clock too.
+//! - **Savings are honest**: the usage of the answer at the price of the baseline, less *everything* that was paid, failed
+//!   attempts and escalations included. Where that is negative it is a loss, and where a price is unknown it is counted as
+//!   unknown. Failed and abandoned calls save nothing.
+//!
+//! # Metrics
+//!
+//! | metric | type | labels | counts |
+//! |---|---|---|---|
+//! | `router_decisions_total` | counter | route, reason | each call once, with the decision that stood in the end |
+//! | `router_execution_seconds` | histogram | route | each attempt, streams to their last token |
+//! | `router_errors_total` | counter | route | attempts that failed or ran out of time |
+//! | `router_cost_savings_usd` | counter | route | what answers of a route cost less than at the baseline |
+//! | `router_cost_losses_usd` | counter | route | what calls cost more than at the baseline |
+//! | `router_savings_unknown_total` | counter | route | complete answers for which neither can be said |
+//! | `router_policy_errors_total` | counter | | bad answers of the policy |
+//!
+//! The route `other` is that of calls which pass through unrouted. Attempts are what passes
+//! [`AttemptLayer`](obs_core::AttemptLayer), which belongs innermost: without one nothing is known of attempts and costs.
+//! [`RouterLayer::stats`] answers from the same ledger.
+//!
+//! # Readiness, cancellation, order
+//!
+//! [`Router`] is always ready, and waits for the service inside with `Oneshot` on a clone: backpressure and readiness errors
+//! arrive from the response future, where they can be failed over. So it belongs *outside* of limiters, and inside of cache
+//! and of the timeout for the whole call. Dropping the future or the stream ends everything under it. Nothing is spawned,
+//! and no timer is made where there is neither a deadline nor a limit of a route.
+
+mod backends;
+mod complexity;
+mod decision;
+mod error;
+mod future;
+mod judge;
+mod layer;
+mod ledger;
+mod plan;
+mod policy;
+mod reason;
+mod route;
+mod saving;
+mod score;
+mod service;
+mod setup;
+mod stats;
+
+pub use self::{
+    backends::{BackendFuture, Backends, NoBackend},
+    complexity::{Assessment, Complexity, Feature},
+    decision::{Decision, Target},
+    error::InvalidRoutes,
+    future::ResponseFuture,
+    judge::{Judge, NoJudge, Verdict},
+    layer::RouterLayer,
+    policy::Policy,
+    reason::Reason,
+    route::{MAX_ROUTES, OTHER, Route},
+    score::Score,
+    service::Router,
+    stats::{RouteStats, Stats},
+};
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct ReadmeDoctests;

@@ -1,0 +1,64 @@
+//! Whether an answer will do.
+use std::future::{self, Future};
+
+use obs_core::{Call, Commit};
+
+/// Says whether an answer will do, or a better route is to be asked: ask the cheap one first, and pay for the good one only
+/// where the answer is not good enough.
+///
+/// It is asked about the answers of routes that a policy chose and that have a route after them, while there is time; what it has
+/// not judged in time goes out. The cost of a rejected answer is part of what the call paid.
+///
+/// A closure `|call: &Call<R>, answer: &Res| async { .. }` is one, with its arguments annotated; it sees the answer
+/// [complete](Commit::Complete), so that a stream is held back to its end.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not judge answers of the type `{Res}`",
+    note = "a judge is a `Judge<{R}, {Res}>`, or a closure `|call: &Call<{R}>, answer: &{Res}| async {{ verdict }}`"
+)]
+pub trait Judge<R, Res> {
+    /// How much of a stream it must see. The later one of this and of [`RouterLayer::commit`](crate::RouterLayer::commit) holds.
+    const COMMIT: Commit;
+
+    /// The verdict to come. What it needs of the answer it takes along.
+    type Future: Future<Output = Verdict>;
+
+    /// Judges one answer. A streamed one shows its chunks in [`read_ahead`](obs_core::ChunkStream::read_ahead).
+    fn judge(&self, call: &Call<R>, answer: &Res) -> Self::Future;
+}
+
+/// What becomes of an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Verdict {
+    /// It goes to the caller.
+    Accept,
+    /// The next better route is asked.
+    Escalate,
+}
+
+/// Accepts every answer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct NoJudge;
+
+impl<R, Res> Judge<R, Res> for NoJudge {
+    const COMMIT: Commit = Commit::Head;
+
+    type Future = future::Ready<Verdict>;
+
+    fn judge(&self, _: &Call<R>, _: &Res) -> Self::Future {
+        future::ready(Verdict::Accept)
+    }
+}
+
+impl<R, Res, F, Fut> Judge<R, Res> for F
+where
+    F: Fn(&Call<R>, &Res) -> Fut,
+    Fut: Future<Output = Verdict>,
+{
+    const COMMIT: Commit = Commit::Complete;
+
+    type Future = Fut;
+
+    fn judge(&self, call: &Call<R>, answer: &Res) -> Fut {
+        self(call, answer)
+    }
+}
