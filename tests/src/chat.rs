@@ -2,8 +2,8 @@
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use obs_core::{
-    BoxError, Call, Capture, ChunkStream, Error, Finish, Fingerprint, LlmChunk, LlmRequest, LlmResponse, Price,
-    PriceTable, Replay, Role, Usage,
+    BoxError, Call, Capture, ChunkStream, Error, Fingerprint, Finish, LlmChunk, LlmRequest,
+    LlmResponse, Price, PriceTable, Replay, Role, Usage,
 };
 use tokio::sync::mpsc;
 
@@ -132,8 +132,17 @@ impl Replay for Answer {
             return Ok(Self::Whole(all));
         }
         let output = all.output;
-        let chunks = [text(&all.text), stop(), Chunk { output, ..Chunk::default() }];
-        Ok(Self::from_stream(ChunkStream::new(stream::iter(chunks.map(Ok)))))
+        let chunks = [
+            text(&all.text),
+            stop(),
+            Chunk {
+                output,
+                ..Chunk::default()
+            },
+        ];
+        Ok(Self::from_stream(ChunkStream::new(stream::iter(
+            chunks.map(Ok),
+        ))))
     }
 
     fn from_stream(chunks: ChunkStream<Chunk>) -> Self {

@@ -1,5 +1,10 @@
 //! Reading what Prometheus would read.
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, net::SocketAddr};
+
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
 
 /// One answer of `/metrics`.
 #[derive(Debug, Default)]
@@ -43,6 +48,28 @@ impl Scrape {
     pub fn sum(&self, name: &str) -> f64 {
         let of_name = |series: &str| series.split('{').next() == Some(name);
         let samples = self.samples.iter();
-        samples.filter(|(series, _)| of_name(series)).map(|(_, value)| value).sum()
+        samples
+            .filter(|(series, _)| of_name(series))
+            .map(|(_, value)| value)
+            .sum()
     }
+}
+
+/// What `/metrics` answers at this address, over HTTP.
+///
+/// # Panics
+/// When there is no answer, or one with another status than 200.
+pub async fn get(address: SocketAddr) -> String {
+    let mut stream = TcpStream::connect(address).await.expect("it listens");
+    let request = format!("GET /metrics HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n");
+    stream
+        .write_all(request.as_bytes())
+        .await
+        .expect("can be sent");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.expect("is text");
+    let (head, body) = answer.split_once("\r\n\r\n").expect("a head and a body");
+    assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
+    assert!(head.to_lowercase().contains("content-length:"), "{head}");
+    body.into()
 }

@@ -13,7 +13,7 @@ use obs_metrics::Metrics;
 use obs_router::{Decision, Reason, Route, RouterLayer};
 use obs_tests::{
     chat::{Answer, Ask, ask, hi, prices},
-    scrape::Scrape,
+    scrape::{self, Scrape},
 };
 use obs_timeout::TimeoutLayer;
 use tokio::time::timeout;
@@ -24,7 +24,12 @@ type Stack = BoxCloneSyncService<Call<Ask>, Answer, Error>;
 /// Telemetry on a free port, with nothing from the environment.
 fn telemetry() -> Telemetry {
     let listen = "127.0.0.1:0".parse().unwrap();
-    Telemetry::build(Config::new().listen(listen).no_console().variables(|_| None))
+    Telemetry::build(
+        Config::new()
+            .listen(listen)
+            .no_console()
+            .variables(|_| None),
+    )
 }
 
 /// A stack whose model answers as the prompt says: `hard` on the premium route, `busy` with an error on the cheap one.
@@ -62,10 +67,7 @@ fn stack(metrics: &Metrics, telemetry: &Telemetry) -> Stack {
 }
 
 async fn scrape(telemetry: &Telemetry) -> (Scrape, String) {
-    let address = telemetry.address().expect("it listens");
-    let response = reqwest::get(format!("http://{address}/metrics")).await.unwrap();
-    assert_eq!(response.status(), 200);
-    let text = response.text().await.unwrap();
+    let text = scrape::get(telemetry.address().expect("it listens")).await;
     (Scrape::parse(&text), text)
 }
 
@@ -98,13 +100,34 @@ async fn every_fixed_metric_has_its_name_type_labels_and_value() {
     }
 
     // easy: a miss and two hits; hard: a miss; busy: a fall-over; never: a timeout; bad: an error.
-    for (text, streamed) in [("easy", true), ("easy", false), ("easy", true), ("hard", false)] {
-        let answer = service.clone().oneshot(prompt(text, streamed)).await.unwrap();
+    for (text, streamed) in [
+        ("easy", true),
+        ("easy", false),
+        ("easy", true),
+        ("hard", false),
+    ] {
+        let answer = service
+            .clone()
+            .oneshot(prompt(text, streamed))
+            .await
+            .unwrap();
         assert_eq!(answer.read().await.unwrap(), "hi");
     }
-    service.clone().oneshot(prompt("busy", false)).await.unwrap();
-    service.clone().oneshot(prompt("bad", false)).await.unwrap_err();
-    let error = service.clone().oneshot(prompt("never", false)).await.unwrap_err();
+    service
+        .clone()
+        .oneshot(prompt("busy", false))
+        .await
+        .unwrap();
+    service
+        .clone()
+        .oneshot(prompt("bad", false))
+        .await
+        .unwrap_err();
+    let error = service
+        .clone()
+        .oneshot(prompt("never", false))
+        .await
+        .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Timeout);
 
     let (after, text) = scrape(&telemetry).await;
@@ -126,33 +149,60 @@ async fn every_fixed_metric_has_its_name_type_labels_and_value() {
         ("gen_ai_client_token_usage", "histogram"),
         ("llm_cost_usd_total", "counter"),
     ] {
-        assert_eq!(after.types.get(name).map(String::as_str), Some(kind), "{name}");
+        assert_eq!(
+            after.types.get(name).map(String::as_str),
+            Some(kind),
+            "{name}"
+        );
     }
     let pico = |n: f64| n / 1e12;
     for (series, value) in [
-        ("router_decisions_total{reason=\"simple\",route=\"cheap\"}", 4.0),
-        ("router_decisions_total{reason=\"complex\",route=\"premium\"}", 1.0),
-        // easy, busy, bad, and never as often as it was tried there
-        ("router_errors_total{route=\"premium\"}", 0.0),
+        (
+            "router_decisions_total{reason=\"simple\",route=\"cheap\"}",
+            2.0,
+        ),
+        (
+            "router_decisions_total{reason=\"complex\",route=\"premium\"}",
+            1.0,
+        ),
+        // `busy` and `never`, which was tried there too before its time was up
+        (
+            "router_decisions_total{reason=\"fallback\",route=\"premium\"}",
+            2.0,
+        ),
+        ("router_errors_total{route=\"cheap\"}", 3.0),
+        ("router_errors_total{route=\"premium\"}", 1.0),
         ("router_cost_savings_usd{route=\"cheap\"}", pico(90.0)),
         ("router_cost_savings_usd{route=\"premium\"}", 0.0),
         ("cache_hits_total{operation=\"chat\"}", 2.0),
-        ("cache_misses_total{operation=\"chat\"}", 4.0),
-        ("cache_hit_rate{operation=\"chat\"}", 2.0 / 6.0),
-        ("cache_latency_seconds_count{hit=\"true\",operation=\"chat\"}", 2.0),
+        ("cache_misses_total{operation=\"chat\"}", 5.0),
+        ("cache_hit_rate{operation=\"chat\"}", 2.0 / 7.0),
+        (
+            "cache_latency_seconds_count{hit=\"true\",operation=\"chat\"}",
+            2.0,
+        ),
         ("cache_cost_savings_usd{operation=\"chat\"}", pico(20.0)),
         ("timeout_successes_total{operation=\"chat\"}", 6.0),
         ("timeout_failures_total{operation=\"chat\"}", 1.0),
         ("timeout_rate{operation=\"chat\"}", 1.0 / 7.0),
         ("timeout_execution_seconds_count{operation=\"chat\"}", 7.0),
-        ("llm_cost_usd_total{model=\"small\",route=\"cheap\"}", pico(10.0)),
-        ("llm_cost_usd_total{model=\"big\",route=\"premium\"}", pico(200.0)),
+        (
+            "llm_cost_usd_total{model=\"small\",route=\"cheap\"}",
+            pico(10.0),
+        ),
+        (
+            "llm_cost_usd_total{model=\"big\",route=\"premium\"}",
+            pico(200.0),
+        ),
     ] {
         let found = after.value(series);
         let close = found.is_some_and(|found| (found - value).abs() <= value.abs() * 1e-9);
         assert!(close, "{series}: {found:?}, not {value}\n{text}");
     }
-    assert_eq!(after.sum("gen_ai_client_operation_duration_seconds_count"), 7.0);
+    assert_eq!(
+        after.sum("gen_ai_client_operation_duration_seconds_count"),
+        7.0
+    );
     assert!(!text.contains("otel_scope"), "no label that is not ours");
     promtool(&text);
     telemetry.shutdown().unwrap();
@@ -184,7 +234,14 @@ async fn counters_are_exact_under_concurrency_cancellation_and_aborted_streams()
         let service = service.clone();
         let text = ["easy", "hard", "busy", "bad", "never"][n % 5];
         // Some questions are asked by many, some by one alone.
-        let call = prompt(&if n % 2 == 0 { text.into() } else { format!("hard {n}") }, n % 3 == 0);
+        let call = prompt(
+            &if n % 2 == 0 {
+                text.into()
+            } else {
+                format!("hard {n}")
+            },
+            n % 3 == 0,
+        );
         tokio::spawn(async move {
             let work = async {
                 if let Ok(Answer::Stream(mut chunks)) = service.oneshot(call).await {
@@ -204,7 +261,7 @@ async fn counters_are_exact_under_concurrency_cancellation_and_aborted_streams()
     for call in join_all(calls).await {
         call.unwrap();
     }
-    let (scrape, _) = scrape(&telemetry).await;
+    let (scrape, _) = self::scrape(&telemetry).await;
     let all = CALLS as f64;
     assert_eq!(scrape.sum("llm_calls_total"), all);
     let cache = [
@@ -215,7 +272,14 @@ async fn counters_are_exact_under_concurrency_cancellation_and_aborted_streams()
         "cache_followers_failed_total",
     ];
     assert_eq!(cache.map(|name| scrape.sum(name)).iter().sum::<f64>(), all);
-    let timeouts = ["timeout_successes_total", "timeout_failures_total", "timeout_cancelled_total"];
-    assert_eq!(timeouts.map(|name| scrape.sum(name)).iter().sum::<f64>(), all);
+    let timeouts = [
+        "timeout_successes_total",
+        "timeout_failures_total",
+        "timeout_cancelled_total",
+    ];
+    assert_eq!(
+        timeouts.map(|name| scrape.sum(name)).iter().sum::<f64>(),
+        all
+    );
     telemetry.shutdown().unwrap();
 }

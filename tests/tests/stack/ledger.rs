@@ -21,10 +21,17 @@ async fn a_miss_pays_and_a_hit_in_either_form_saves_that() {
             let hit = ask(second);
             let journal = hit.journal();
             assert_eq!(read(&service, hit).await, "hi");
-            assert_eq!(ledger(&journal), (Some(0), Some(10), None), "{first} {second}");
+            assert_eq!(
+                ledger(&journal),
+                (Some(0), Some(10), None),
+                "{first} {second}"
+            );
             let note = journal.read().cache.unwrap();
             assert_eq!(note.route.as_deref(), Some("cheap"), "the stored one");
-            assert!(journal.read().decisions.is_empty(), "a hit never reaches the router");
+            assert!(
+                journal.read().decisions.is_empty(),
+                "a hit never reaches the router"
+            );
         }
         assert_eq!(layers.apm.stats().success, 3);
         let cache = layers.cache.stats();

@@ -5,7 +5,7 @@ use obs_apm::ApmLayer;
 use obs_cache::{CacheLayer, Memory};
 use obs_core::*;
 use obs_metrics::Metrics;
-use obs_router::{Reason, Route, RouterLayer};
+use obs_router::{Decision, Reason, Route, RouterLayer};
 use obs_tests::chat::{Answer, Ask, hi, prices};
 use obs_timeout::{AttemptTimeoutLayer, TimeoutLayer};
 use tower::{Service, ServiceBuilder, ServiceExt, util::BoxCloneSyncService};
@@ -20,22 +20,36 @@ pub(crate) struct Layers {
     pub(crate) apm: ApmLayer,
     pub(crate) timeout: TimeoutLayer,
     pub(crate) cache: CacheLayer<Memory>,
-    pub(crate) router: RouterLayer<fn(&Ask, &CallContext) -> obs_router::Decision>,
+    pub(crate) router: Router,
 }
 
-/// Two routes, of which the first is chosen; `big` is the baseline.
-pub(crate) fn router() -> RouterLayer<fn(&Ask, &CallContext) -> obs_router::Decision> {
-    let cheap: fn(&Ask, &CallContext) -> obs_router::Decision =
-        |_, _| obs_router::Decision::new("cheap", Reason::Caller);
-    let routes = [
-        Route::new("cheap").model("small"),
-        Route::new("premium").model("big"),
-    ];
+pub(crate) type Router = RouterLayer<fn(&Ask, &CallContext) -> Decision>;
+
+/// These routes, of which the first is chosen; the last one is the baseline.
+pub(crate) fn router(routes: impl IntoIterator<Item = Route>) -> Router {
+    let cheap: fn(&Ask, &CallContext) -> Decision = |_, _| Decision::new("cheap", Reason::Caller);
     RouterLayer::new(cheap, routes).metrics(&Metrics::disabled())
+}
+
+pub(crate) fn cheap() -> Route {
+    Route::new("cheap").model("small")
+}
+
+pub(crate) fn premium() -> Route {
+    Route::new("premium").model("big")
 }
 
 /// The documented stack. An answer has ten output tokens: 10 pico-dollars with `small`, 100 with `big`.
 pub(crate) fn stack<I>(inner: I) -> (Stack, Layers)
+where
+    I: Service<Ask, Response = Answer, Error: Into<BoxError>> + Clone + Send + Sync + 'static,
+    I::Future: Send,
+{
+    stack_with(router([cheap(), premium()]), inner)
+}
+
+/// The documented stack around this router.
+pub(crate) fn stack_with<I>(router: Router, inner: I) -> (Stack, Layers)
 where
     I: Service<Ask, Response = Answer, Error: Into<BoxError>> + Clone + Send + Sync + 'static,
     I::Future: Send,
@@ -45,7 +59,7 @@ where
         apm: ApmLayer::new().metrics(&off).no_spans(),
         timeout: TimeoutLayer::new(60 * S).grace(10 * S).metrics(&off),
         cache: CacheLayer::new(Memory::new(1 << 20)).metrics(&off),
-        router: router(),
+        router,
     };
     let service = ServiceBuilder::new()
         .layer(layers.apm.clone())
