@@ -8,10 +8,10 @@
 //! Asked to say hello, of a small model of one's own that is served under the default names, it prints:
 //!
 //! ```text
-//! Wonderful. I'm thrilled to meet you. Don't hesitate to connect.
-//!   miss  paid $0.00001014  saved $0.00019266
-//! Wonderful. I'm thrilled to meet you. Don't hesitate to connect.
-//!   hit  paid $0  saved $0.00001014
+//! Namaste. I am your personal guide today.
+//!   miss  paid $0.00000642  saved $0.00012198
+//! Namaste. I am your personal guide today.
+//!   hit  paid $0  saved $0.00000642
 //! ```
 use std::{env, io::Write, time::Duration};
 
