@@ -1,4 +1,10 @@
 #![doc = include_str!("../README.md")]
+//!
+//! # Readiness and cancellation
+//!
+//! [`Upstream`] is always ready. Dropping the future of a call, or the stream in its answer, ends the request: its connection
+//! is closed (HTTP/1.1), or its stream reset (HTTP/2). Nothing is spawned here; the HTTP client drives its connections in tasks
+//! of its own.
 
 mod answer;
 mod chunk;
@@ -21,8 +27,7 @@ pub use self::{
     error::{AnswerError, AnswerFault, ConnectError, ErrorDetail, TransportError, UpstreamError},
     replay::ChatRecorder,
     request::{ChatRequest, EmbeddingRequest, InvalidRequest},
+    upstream::{
+        BuildError, DEADLINE, ForwardBody, Malformed, ResponseFuture, Upstream, UpstreamBuilder,
+    },
 };
-
-#[cfg(doctest)]
-#[doc = include_str!("../README.md")]
-struct ReadmeDoctests;

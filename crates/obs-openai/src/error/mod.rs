@@ -13,4 +13,4 @@ pub use link::{ConnectError, TransportError};
 pub use upstream::UpstreamError;
 
 pub(crate) use classify::Credential;
-pub(crate) use link::causes;
+pub(crate) use link::{Phase, causes};

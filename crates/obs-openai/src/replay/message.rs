@@ -53,6 +53,8 @@ impl<'a> Message<'a> {
                     return self.function.get_or_insert_default().add(value);
                 }
                 "tool_calls" | "function_call" | "audio" if json::is_null(value) => {}
+                // Padding that hides the length of tokens.
+                "obfuscation" => {}
                 "tool_calls" | "function_call" | "audio" => return Err(Unlike::new(&key)),
                 _ => return self.others.add(key, value),
             }

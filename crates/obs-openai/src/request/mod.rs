@@ -12,4 +12,4 @@ pub use chat::ChatRequest;
 pub use embedding::EmbeddingRequest;
 pub use invalid::InvalidRequest;
 
-pub(crate) use passed::Passed;
+pub(crate) use passed::{Passed, is_identity};

@@ -5,8 +5,8 @@ use bytes::Bytes;
 
 const BOM: &[u8] = b"\xEF\xBB\xBF";
 
-/// How much longer than its value a line may be: the name of its field.
-const FIELD_NAME: usize = 8;
+/// How much longer than the largest data a line may be: the name of its field, and a byte order mark.
+const FIELD_NAME: usize = 16;
 
 /// One event of a stream. Events without data are not told.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,7 +46,7 @@ pub struct Decoder {
 }
 
 impl Decoder {
-    /// A reader that refuses events of more than `limit` bytes of data.
+    /// A reader that refuses events of more than `limit` bytes of data, and lines that are longer than such data.
     #[must_use]
     pub const fn new(limit: usize) -> Self {
         Self {
@@ -74,9 +74,16 @@ impl Decoder {
             };
             let (line, ending) = (&bytes[..end], &bytes[end..]);
             if self.line.is_empty() {
+                // The same holds of a line that comes in pieces.
+                if line.len() > self.longest_line() {
+                    return self.fail();
+                }
                 self.end_line(line);
             } else {
                 self.keep(line);
+                if self.dead {
+                    return;
+                }
                 let mut whole = std::mem::take(&mut self.line);
                 self.end_line(&whole);
                 whole.clear();
@@ -119,8 +126,12 @@ impl Decoder {
         }
     }
 
+    const fn longest_line(&self) -> usize {
+        self.limit.saturating_add(FIELD_NAME)
+    }
+
     fn keep(&mut self, bytes: &[u8]) {
-        if self.line.len() + bytes.len() > self.limit.saturating_add(FIELD_NAME) {
+        if self.line.len() + bytes.len() > self.longest_line() {
             return self.fail();
         }
         self.line.extend_from_slice(bytes);
