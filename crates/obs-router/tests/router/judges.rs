@@ -1,0 +1,144 @@
+//! Answers that a judge looks at.
+use obs_core::{Call, Commit, Deadline, LlmChunk, Purpose};
+use obs_metrics::Metrics;
+use obs_router::{Judge, Route, RouterLayer, Verdict};
+use tokio::time::{Instant, sleep};
+
+use crate::support::*;
+
+/// A closure that sees the answer, and decides on a copy of what it saw.
+fn wants(text: &'static str) -> impl Judge<Ask, Reply> + Copy {
+    move |_: &Call<Ask>, answer: &Reply| {
+        let fine = answer.text() == text;
+        async move {
+            if fine {
+                Verdict::Accept
+            } else {
+                Verdict::Escalate
+            }
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_will_not_do_leads_to_the_better_route_and_is_paid_for() {
+    let layer = cheap_first().judge(wants("b"));
+    let call = ask();
+    let journal = call.journal();
+    let script = script([(0, Ok(whole("a"))), (0, Ok(whole("b")))]);
+    assert_eq!(run(&layer, &script, call).await.unwrap().text(), "b");
+    let report = journal.read();
+    assert_eq!(
+        report.chosen().expect("answered").purpose,
+        Purpose::Escalation
+    );
+    assert_eq!(report.paid().exact(), Some(units(154)));
+    assert_eq!(report.saved_by_route(), Some(units(-14)));
+    assert_eq!(
+        decisions(&journal),
+        [("cheap".into(), "caller"), ("premium".into(), "cascade")]
+    );
+    let stats = layer.stats();
+    let premium = stats.route("premium").unwrap();
+    assert_eq!((premium.saved, premium.lost), (units(0), units(14)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_will_do_goes_out() {
+    let layer = cheap_first().judge(wants("a"));
+    let script = script([(0, Ok(whole("a")))]);
+    assert_eq!(run(&layer, &script, ask()).await.unwrap().text(), "a");
+    assert_eq!(layer.stats().saved(), units(126));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_judge_sees_a_whole_stream_that_can_still_go_out() {
+    let judge = |_: &Call<Ask>, answer: &Reply| {
+        let Reply::Stream(chunks) = answer else {
+            panic!("a stream was asked for")
+        };
+        let words = chunks.read_ahead().filter(|c| c.is_content()).count();
+        async move {
+            sleep(S).await;
+            if words > 1 {
+                Verdict::Accept
+            } else {
+                Verdict::Escalate
+            }
+        }
+    };
+    let layer = cheap_first().judge(judge);
+    let script = script([(0, Ok(good())), (0, Ok(good()))]);
+    let start = Instant::now();
+    let answer = run(&layer, &script, ask_streamed()).await.unwrap();
+    // Nobody judges the last route, so its stream is not held back.
+    assert_eq!(start.elapsed().as_millis(), 20 + 1_000 + 10);
+    assert_eq!(answer.drain().await.len(), 4);
+}
+
+/// A cheaper route is no way out of an answer that will not do.
+#[tokio::test(start_paused = true)]
+async fn nobody_judges_the_answer_of_the_last_route() {
+    let layer = RouterLayer::new(to("premium"), routes()).metrics(&Metrics::disabled());
+    let layer = layer.judge(wants("nothing"));
+    let script = script([(0, Ok(whole("a")))]);
+    assert_eq!(run(&layer, &script, ask()).await.unwrap().text(), "a");
+}
+
+#[tokio::test(start_paused = true)]
+async fn routes_are_climbed_one_by_one() {
+    let routes = ["a", "b", "c"].map(|name| Route::new(name).model(name));
+    let layer = RouterLayer::new(to("a"), routes).metrics(&Metrics::disabled());
+    let script = script([
+        (0, Ok(whole("1"))),
+        (0, Ok(whole("2"))),
+        (0, Ok(whole("3"))),
+    ]);
+    let answer = run(&layer.judge(wants("nothing")), &script, ask()).await;
+    assert_eq!(answer.unwrap().text(), "3");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_names_a_route_gets_its_answer_unjudged() {
+    let layer = cheap_first().obey_names("auto").judge(wants("nothing"));
+    let script = script([(0, Ok(whole("a")))]);
+    assert_eq!(
+        run(&layer, &script, ask_for("cheap")).await.unwrap().text(),
+        "a"
+    );
+}
+
+/// A good answer late is worse than an unjudged one.
+#[tokio::test(start_paused = true)]
+async fn what_is_not_judged_in_time_goes_out() {
+    let never = |_: &Call<Ask>, _: &Reply| std::future::pending::<Verdict>();
+    let layer = cheap_first().judge(never);
+    let start = Instant::now();
+    let call = ask().deadline(Deadline::at(start + 10 * S));
+    let script = script([(1_000, Ok(whole("a")))]);
+    assert_eq!(run(&layer, &script, call).await.unwrap().text(), "a");
+    assert_eq!(start.elapsed(), 5 * S);
+}
+
+/// One from another crate, beside the closures.
+#[tokio::test(start_paused = true)]
+async fn the_later_commit_point_holds() {
+    #[derive(Clone, Copy)]
+    struct AtOnce;
+    impl Judge<Ask, Reply> for AtOnce {
+        const COMMIT: Commit = Commit::FirstContent;
+        type Future = std::future::Ready<Verdict>;
+        fn judge(&self, _: &Call<Ask>, answer: &Reply) -> Self::Future {
+            let Reply::Stream(chunks) = answer else {
+                panic!("a stream was asked for")
+            };
+            // As much is there as the layer's own commit point says.
+            assert_eq!(chunks.read_ahead().count(), 4);
+            std::future::ready(Verdict::Accept)
+        }
+    }
+    let layer = cheap_first().judge(AtOnce).commit(Commit::Complete);
+    run(&layer, &script([(0, Ok(good()))]), ask_streamed())
+        .await
+        .unwrap();
+}
