@@ -256,17 +256,17 @@ fn levels_go_up_and_down() {
 #[test]
 fn layers_share_a_histogram_and_its_first_bounds() {
     let collector = Collector::new();
-    let make = |bounds: &[f64]| {
+    let make = |description, bounds: &[f64]| {
         let metrics = &collector.metrics;
-        metrics.histogram("execution", "s", "Seconds.", bounds)
+        metrics.histogram("execution", "s", description, bounds)
     };
-    let one = make(EXECUTION_SECONDS).bind(&[KeyValue::new("route", "cheap")]);
-    let two = make(&[1.0]).bind(&[KeyValue::new("route", "cheap")]);
-    let silent = make(&[2.0]).bind(&[KeyValue::new("route", "premium")]);
+    let one = make("Seconds.", EXECUTION_SECONDS).bind(&[KeyValue::new("route", "cheap")]);
+    let two = make("Other words.", &[1.0]).bind(&[KeyValue::new("route", "cheap")]);
+    let silent = make("Seconds.", &[2.0]).bind(&[KeyValue::new("route", "premium")]);
     one.record(0.2);
     two.record(0.2);
     two.record(f64::NAN);
-    make(&[]).record(3.0, &[KeyValue::new("route", "cheap")]);
+    make("", &[]).record(3.0, &[KeyValue::new("route", "cheap")]);
     assert!(silent.is_enabled());
     let expected = series([("route=cheap", 3.0), ("route=premium", 0.0)]);
     assert_eq!(collector.series("execution"), expected);

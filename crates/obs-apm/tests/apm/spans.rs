@@ -472,6 +472,8 @@ async fn in_production_one_in_ten_is_kept_and_every_failure() {
     // Five standard deviations of 9.5.
     let kept = spans("success");
     assert!((50..=150).contains(&kept), "{kept} of 1000");
+    let all = exporter.get_finished_spans().expect("not poisoned").len();
+    assert_eq!(all, kept + 100);
 }
 
 #[tokio::test]
