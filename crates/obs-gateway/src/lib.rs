@@ -1,12 +1,30 @@
 #![doc = include_str!("../README.md")]
 
+mod app;
+mod build;
 mod call_id;
 pub mod cli;
 mod clock;
+mod forwarded;
+mod gateway;
+mod greeting;
 mod headers;
+mod limits;
 pub mod listen;
 pub mod logging;
+mod names;
+mod process;
+mod providers;
 mod refusal;
+mod routing;
 pub mod settings;
+mod shutdown;
 mod simulated;
+mod stack;
 mod tenant;
+
+pub use self::{
+    build::{BuildError, Builder},
+    gateway::Gateway,
+    process::run,
+};

@@ -17,7 +17,12 @@ pub fn is_json(log: &Log) -> bool {
 
 /// Sends the log of this process to standard error. Where it has one already, that one stays.
 pub fn init(log: &Log) {
-    let filter = EnvFilter::try_new(&log.level).unwrap_or_else(|_| EnvFilter::new("info"));
+    let filter = match log.level.as_str() {
+        "off" => "off".into(),
+        // What OpenTelemetry says of itself at lower levels is of no use to an operator, unless it is asked for.
+        level => format!("opentelemetry=warn,opentelemetry_sdk=warn,{level}"),
+    };
+    let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("info"));
     let lines = fmt().with_env_filter(filter).with_writer(io::stderr);
     let _ = if is_json(log) {
         lines

@@ -13,6 +13,7 @@ mod secret;
 mod sections;
 pub(crate) mod table;
 
+pub(crate) use self::secret::mask_url;
 pub use self::{
     environment::Environment,
     load::{Loaded, Sources, load},

@@ -36,7 +36,9 @@ pub(super) fn any_duration(text: &str) -> Result<Duration, String> {
 
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
     match any_duration(text)? {
-        Duration::ZERO => Err("expected a duration above zero, such as 500ms, 30s or 1h".into()),
+        short if short < Duration::from_millis(1) => {
+            Err("expected a duration above zero, such as 500ms, 30s or 1h".into())
+        }
         duration => Ok(duration),
     }
 }
@@ -108,23 +110,25 @@ pub(super) fn log_level(text: &str) -> Result<String, String> {
     }
 }
 
+/// What a URL must be beyond its scheme, the connection says when the gateway is built.
 pub(super) fn store(text: &str) -> Result<Store, String> {
-    const SCHEMES: [&str; 4] = ["redis", "rediss", "redis-cluster", "redis-sentinel"];
+    const BRANDS: [&str; 4] = ["redis", "rediss", "valkey", "valkeys"];
+    const KINDS: [&str; 3] = ["", "cluster", "sentinel"];
     match text {
         "off" => return Ok(Store::Off),
         "memory" => return Ok(Store::Memory),
         _ => {}
     }
-    match text.split_once("://") {
-        Some((scheme, rest)) if SCHEMES.contains(&scheme) && !rest.is_empty() => {
-            Ok(Store::Redis(Secret::new(text)))
-        }
-        _ => Err(
-            "expected off, memory, or a URL that begins with redis://, rediss:// (TLS), \
-                  redis-cluster:// or redis-sentinel://"
-                .into(),
-        ),
+    let (scheme, rest) = text.split_once("://").unwrap_or_default();
+    let (brand, kind) = scheme.split_once('-').unwrap_or((scheme, ""));
+    if BRANDS.contains(&brand) && KINDS.contains(&kind) && !rest.is_empty() {
+        return Ok(Store::Redis(Secret::new(text)));
     }
+    Err(
+        "expected off, memory, or a URL that begins with redis://, rediss:// (TLS), redis-cluster:// or \
+         redis-sentinel://"
+            .into(),
+    )
 }
 
 pub(super) fn policy(text: &str) -> Result<Policy, String> {
@@ -170,6 +174,7 @@ pub(super) fn name(text: &str) -> Result<String, String> {
         "auto" => {
             Err("`auto` is the name that leaves the choice to the policy: take another".into())
         }
+        "other" => Err("`other` is what calls without a route are counted as: take another".into()),
         text if (1..=64).contains(&text.len()) && text.chars().all(fits) => Ok(text.into()),
         _ => Err("expected 1 to 64 of a-z, A-Z, 0-9, `-`, `_` and `.`".into()),
     }
@@ -191,11 +196,10 @@ pub(super) fn base_url(text: &str) -> Result<String, String> {
     let fits = parsed.is_some_and(|uri| {
         matches!(uri.scheme_str(), Some("http" | "https"))
             && uri.authority().is_some_and(|a| !a.as_str().contains('@'))
-            && uri.query().is_none()
     });
     if fits && !text.contains('#') {
         Ok(text.trim_end_matches('/').into())
     } else {
-        Err("expected a URL such as https://api.openai.com/v1, without credentials or query".into())
+        Err("expected a URL such as https://api.openai.com/v1, without credentials".into())
     }
 }

@@ -46,7 +46,7 @@ fn print_provider(out: &mut String, provider: &Provider) {
     };
     let _ = writeln!(out, "format = {}", quoted(format));
     if !provider.base_url.is_empty() {
-        let _ = writeln!(out, "base_url = {}", quoted(&provider.base_url));
+        let _ = writeln!(out, "base_url = {}", quoted(&mask_url(&provider.base_url)));
     }
     match &provider.api_key_env {
         Some(variable) => {

@@ -44,13 +44,20 @@ pub(crate) fn mask_url(url: &str) -> String {
     }
 }
 
-/// Sentinel URLs carry credentials in the query, too.
+/// URLs of Sentinel and of some providers carry credentials in the query, too.
 fn mask_query(query: &str) -> String {
     let masked = query.split('&').map(|pair| match pair.split_once('=') {
-        Some((key, _)) if key.to_ascii_lowercase().contains("pass") => format!("{key}=***"),
+        Some((key, _)) if is_secret(key) => format!("{key}=***"),
         _ => pair.to_owned(),
     });
     masked.collect::<Vec<_>>().join("&")
+}
+
+fn is_secret(key: &str) -> bool {
+    let key = key.to_ascii_lowercase();
+    ["pass", "key", "secret", "token"]
+        .iter()
+        .any(|word| key.contains(word))
 }
 
 #[cfg(test)]

@@ -262,6 +262,12 @@ pub(crate) const SCALARS: &[Scalar] = &[
             )
         },
     ),
+    scalar(
+        "simulated.latency",
+        "1.0",
+        "How slow the simulated provider is: 1 as a real one, 0 not at all",
+        |s, v| put(&mut s.simulated.latency, parse::factor(v)),
+    ),
 ];
 
 fn put<T>(place: &mut T, value: Result<T, String>) -> Result<(), String> {

@@ -1,0 +1,149 @@
+//! What chat completions and embeddings have in common.
+use std::sync::Arc;
+
+use axum::{body::Body, extract::Request, response::Response};
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use obs_core::{Call, Deadline, Error, LlmRequest, Operation};
+use tokio::time::Instant;
+
+use super::{
+    App, body, errors,
+    line::Line,
+    told::{self, Known},
+};
+use crate::{
+    headers::{Asked, REQUEST_ID},
+    names::{AUTO, Named},
+    refusal::Refusal,
+};
+
+/// A request that was read.
+pub(super) struct Read {
+    pub(super) headers: HeaderMap,
+    pub(super) asked: Asked,
+    pub(super) body: Bytes,
+}
+
+/// Reads headers and body; what is wrong with them is refused.
+pub(super) async fn read(app: &App, request: Request) -> Result<Read, Refusal> {
+    let (parts, body) = request.into_parts();
+    body::expect_json(&parts.headers)?;
+    let asked = Asked::read(&parts.headers)?;
+    let body = body::read(&parts.headers, body, app.max_body).await?;
+    Ok(Read {
+        headers: parts.headers,
+        asked,
+        body,
+    })
+}
+
+impl App {
+    /// Puts a request into its envelope.
+    pub(super) fn call<R: LlmRequest>(
+        &self,
+        id: &Arc<str>,
+        request: R,
+        headers: &HeaderMap,
+        asked: &Asked,
+    ) -> Result<Call<R>, Refusal> {
+        let named = self.named(&request)?;
+        let namespace = self.stacks.names.namespace(request.operation(), named);
+        let mut call = Call::new(request)
+            .tenant(self.tenants.of(headers, asked.tenant.as_deref()))
+            .cache(asked.cache);
+        call.context.id = Some(id.clone());
+        call.context.session.clone_from(&asked.session);
+        call.context.namespace = namespace;
+        if let Some(left) = asked.deadline {
+            call.context.deadline = Deadline::after(left, std::time::Duration::ZERO);
+        }
+        Ok(call)
+    }
+
+    fn named(&self, request: &impl LlmRequest) -> Result<Named, Refusal> {
+        match self.stacks.names.called(request.model()) {
+            Some(Named::Auto) if request.operation() == Operation::Embeddings => {
+                let message = format!(
+                    "model is `{AUTO}`: embeddings of different models cannot be compared, so that none is chosen for \
+                     you; expected the name of a model"
+                );
+                Err(Refusal::bad(message)
+                    .param("model")
+                    .code("model_not_chosen"))
+            }
+            Some(named) => Ok(named),
+            None => {
+                let message = format!(
+                    "model is `{AUTO}`, and no [[routes]] are set: expected the name of a model"
+                );
+                Err(Refusal::bad(message)
+                    .param("model")
+                    .code("model_not_chosen"))
+            }
+        }
+    }
+}
+
+/// The line that the log will have of a call.
+pub(super) fn line<R: LlmRequest>(call: &Call<R>, asked: &Asked) -> Line {
+    let context = &call.context;
+    Line {
+        call: context.id.clone().unwrap_or_default(),
+        request: asked.request_id.clone(),
+        tenant: context.tenant.clone().unwrap_or_default(),
+        operation: call.request.operation(),
+        model: call.request.model().into(),
+        stream: call.request.streams(),
+        journal: call.journal(),
+        start: Instant::now(),
+        status: None,
+        error: None,
+    }
+}
+
+/// A whole answer.
+pub(super) fn whole(headers: HeaderMap, body: Bytes, mut line: Line) -> Response {
+    let mut response = Response::new(Body::from(body));
+    *response.headers_mut() = headers;
+    let json = HeaderValue::from_static("application/json");
+    response.headers_mut().insert(header::CONTENT_TYPE, json);
+    told::report(
+        response.headers_mut(),
+        &line.journal,
+        Known::All(line.operation),
+    );
+    line.status = Some(StatusCode::OK);
+    response
+}
+
+/// A call that failed before there was an answer.
+pub(super) fn failed(error: &Error, mut line: Line) -> Response {
+    let mut response = errors::response(error);
+    told::report(
+        response.headers_mut(),
+        &line.journal,
+        Known::All(line.operation),
+    );
+    line.status = Some(response.status());
+    line.error = Some(error.kind().as_str());
+    response
+}
+
+/// Names the call in its answer, whatever that is. The caller's own name for it comes back where the provider has not
+/// given one.
+pub(super) fn named(
+    id: &Arc<str>,
+    request_id: Option<&HeaderValue>,
+    answer: Result<Response, Refusal>,
+) -> Response {
+    let mut response = answer.unwrap_or_else(|refusal| {
+        tracing::debug!(call = &**id, status = refusal.status().as_u16(), %refusal, "refused");
+        errors::refusal(&refusal)
+    });
+    told::call(response.headers_mut(), id);
+    if let (Some(own), false) = (request_id, response.headers().contains_key(REQUEST_ID)) {
+        response.headers_mut().insert(REQUEST_ID, own.clone());
+    }
+    response
+}

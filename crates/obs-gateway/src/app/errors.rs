@@ -1,0 +1,49 @@
+//! Errors as they go out.
+use axum::{body::Body, response::Response};
+use bytes::Bytes;
+use http::{HeaderValue, header};
+use obs_core::{Error, ErrorKind};
+use obs_openai::{InvalidRequest, error_body, error_response};
+
+use crate::{headers::SHOULD_RETRY, refusal::Refusal};
+
+/// An error object in OpenAI's shape.
+pub(super) fn body(error: &Error) -> Bytes {
+    match error.find::<Refusal>() {
+        Some(refusal) => refusal.body().to_string().into(),
+        None => error_body(error),
+    }
+}
+
+/// An error as an answer: a provider's own as it came.
+pub(super) fn response(error: &Error) -> Response {
+    let mut response = match error.find::<Refusal>() {
+        Some(refusal) => self::refusal(refusal),
+        None => error_response(error).map(Body::from),
+    };
+    // What we have retried, and failed over, and waited for, a client need not retry again.
+    if error.kind().is_transient() || error.kind() == ErrorKind::Timeout {
+        let headers = response.headers_mut();
+        headers.insert(SHOULD_RETRY, HeaderValue::from_static("false"));
+    }
+    response
+}
+
+/// What the gateway itself refuses.
+pub(super) fn refusal(refusal: &Refusal) -> Response {
+    let mut response = Response::new(Body::from(refusal.body().to_string()));
+    *response.status_mut() = refusal.status();
+    let json = HeaderValue::from_static("application/json");
+    response.headers_mut().insert(header::CONTENT_TYPE, json);
+    response
+}
+
+impl From<InvalidRequest> for Refusal {
+    fn from(invalid: InvalidRequest) -> Self {
+        let refusal = Self::bad(invalid.to_string());
+        match invalid.param() {
+            Some(param) => refusal.param(param),
+            None => refusal,
+        }
+    }
+}

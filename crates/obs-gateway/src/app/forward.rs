@@ -1,0 +1,76 @@
+//! Endpoints of the provider that are not known here.
+use std::{
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
+
+use axum::{
+    body::Body,
+    extract::{Request, State},
+    response::Response,
+};
+use bytes::Bytes;
+use futures_core::Stream;
+use obs_core::{Call, ChunkStream, Deadline, Error};
+use tower::ServiceExt;
+
+use super::{App, body, call, line::Line};
+use crate::{
+    forwarded::{ForwardedRequest, Piece},
+    headers::{Asked, REQUEST_ID},
+    refusal::Refusal,
+};
+
+/// Passes a request on to the first provider, and its answer back, byte for byte.
+pub(super) async fn pass(State(app): State<Arc<App>>, request: Request) -> Response {
+    let id = app.calls.next();
+    let own = request.headers().get(REQUEST_ID).cloned();
+    call::named(&id, own.as_ref(), forward(&app, &id, request).await)
+}
+
+async fn forward(app: &App, id: &Arc<str>, request: Request) -> Result<Response, Refusal> {
+    let asked = Asked::read(request.headers())?;
+    let tenant = app.tenants.of(request.headers(), asked.tenant.as_deref());
+    let (parts, body) = request.into_parts();
+    let body = body::read(&parts.headers, body, app.max_body).await?;
+    let request = Request::from_parts(parts, Body::from(body));
+    let mut call = Call::new(ForwardedRequest(request)).tenant(tenant);
+    call.context.id = Some(id.clone());
+    if let Some(left) = asked.deadline {
+        call.context.deadline = Deadline::after(left, std::time::Duration::ZERO);
+    }
+    let mut line = call::line(&call, &asked);
+    Ok(match app.stacks.forward.clone().oneshot(call).await {
+        Ok(answer) => {
+            line.status = Some(answer.head.status);
+            let body = answer.body.map(|pieces| {
+                let line = Some(line);
+                Body::from_stream(Pieces { pieces, line })
+            });
+            Response::from_parts(answer.head, body.unwrap_or_default())
+        }
+        Err(error) => call::failed(&error, line),
+    })
+}
+
+/// The body of an answer. An error breaks the connection off, so that nobody takes a part for the whole.
+struct Pieces {
+    pieces: ChunkStream<Piece>,
+    line: Option<Line>,
+}
+
+impl Stream for Pieces {
+    type Item = Result<Bytes, Error>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let piece = ready!(Pin::new(&mut self.pieces).poll_next(cx));
+        if let (Some(Err(error)), Some(line)) = (&piece, &mut self.line) {
+            line.error = Some(error.kind().as_str());
+        }
+        if piece.is_none() {
+            self.line = None;
+        }
+        Poll::Ready(piece.map(|piece| piece.map(|Piece { bytes, .. }| bytes)))
+    }
+}

@@ -1,0 +1,149 @@
+//! The HTTP interface.
+mod body;
+mod call;
+mod chat;
+mod embeddings;
+mod errors;
+mod events;
+mod forward;
+mod health;
+mod line;
+mod models;
+mod told;
+
+use std::{
+    any::Any,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+
+use axum::{
+    Router,
+    extract::{Request, State},
+    middleware::{self, Next},
+    response::Response,
+    routing::{get, post},
+};
+use http::{HeaderMap, StatusCode, header};
+use tower_http::catch_panic::CatchPanicLayer;
+use tracing::error;
+
+use crate::{
+    call_id::CallIds,
+    clock::WallClock,
+    refusal::Refusal,
+    settings::Settings,
+    stack::{Stacks, secret},
+    tenant::Tenants,
+};
+
+/// What all requests share.
+#[derive(Debug)]
+pub(crate) struct App {
+    stacks: Stacks,
+    tenants: Tenants,
+    calls: CallIds,
+    max_body: usize,
+    keep_alive: Option<Duration>,
+    models: models::Models,
+    draining: AtomicBool,
+}
+
+impl App {
+    pub(crate) fn new(settings: &Settings, stacks: Stacks, clock: &WallClock) -> Self {
+        Self {
+            tenants: Tenants::new(settings.server.tenant, secret(settings)),
+            calls: CallIds::new(),
+            max_body: settings.server.max_body,
+            keep_alive: settings.server.keep_alive,
+            models: models::Models::new(settings, clock),
+            draining: AtomicBool::new(false),
+            stacks,
+        }
+    }
+
+    /// From now on it says that it is not ready.
+    pub(crate) fn drain(&self) {
+        self.draining.store(true, Relaxed);
+    }
+}
+
+/// All routes.
+pub(crate) fn router(app: &Arc<App>) -> Router {
+    Router::new()
+        .route("/healthz", get(health::alive))
+        .route("/readyz", get(health::ready))
+        .route(
+            "/v1/chat/completions",
+            post(chat::answer).fallback(forward::pass),
+        )
+        .route(
+            "/v1/embeddings",
+            post(embeddings::answer).fallback(forward::pass),
+        )
+        .route("/v1/models", get(models::list).fallback(forward::pass))
+        .route(
+            "/v1/models/{*model}",
+            get(models::one).fallback(forward::pass),
+        )
+        .route("/v1/{*path}", axum::routing::any(forward::pass))
+        .fallback(nothing)
+        .layer(middleware::from_fn(guard))
+        .layer(CatchPanicLayer::custom(panicked))
+        .with_state(app.clone())
+}
+
+async fn nothing(State(_): State<Arc<App>>, request: Request) -> Response {
+    let (method, path) = (request.method(), request.uri().path());
+    let message = format!(
+        "there is no {method} {path}: OpenAI's API is under /v1, health at /healthz and /readyz"
+    );
+    errors::refusal(&Refusal::new(StatusCode::NOT_FOUND, message).code("unknown_url"))
+}
+
+/// What is refused wherever it goes.
+async fn guard(request: Request, next: Next) -> Response {
+    let headers = request.headers();
+    let refusal = if wants_websocket(headers) {
+        // What goes over one could be neither bounded nor counted.
+        let message = "WebSockets are not supported here: use HTTP, with `stream` for events";
+        let refusal = Refusal::new(StatusCode::NOT_IMPLEMENTED, message);
+        refusal.param("upgrade").code("websocket_unsupported")
+    } else if headers
+        .get("sec-fetch-site")
+        .is_some_and(|site| site == "cross-site")
+    {
+        // Some requests a page may send anywhere without asking, to this machine too.
+        let message = "calls from web pages of other origins are refused: there is no CORS here";
+        let refusal = Refusal::new(StatusCode::FORBIDDEN, message);
+        refusal.param("sec-fetch-site").code("cross_origin")
+    } else {
+        return next.run(request).await;
+    };
+    errors::refusal(&refusal)
+}
+
+fn wants_websocket(headers: &HeaderMap) -> bool {
+    let upgrades = headers.get_all(header::UPGRADE).iter();
+    let mut words = upgrades
+        .filter_map(|v| v.to_str().ok())
+        .flat_map(|v| v.split(','));
+    words.any(|word| word.trim().eq_ignore_ascii_case("websocket"))
+        || headers.contains_key(header::SEC_WEBSOCKET_KEY)
+}
+
+/// The process goes on, and the caller is told that it was no fault of its own.
+fn panicked(what: Box<dyn Any + Send>) -> Response {
+    let text = what.downcast_ref::<String>().map(String::as_str);
+    let text = text.or_else(|| what.downcast_ref::<&str>().copied());
+    error!(
+        panic = text.unwrap_or("of unknown cause"),
+        "a request panicked: this is a bug"
+    );
+    let message = "an error within the gateway; its log says more";
+    let refusal = Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, message);
+    errors::refusal(&refusal.code("internal"))
+}

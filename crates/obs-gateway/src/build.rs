@@ -1,0 +1,75 @@
+//! Puts a gateway together.
+use std::{fmt, sync::Arc, time::SystemTime};
+
+use obs_apm::{Config, Telemetry};
+use obs_core::Background;
+
+use crate::{app::App, clock::WallClock, gateway::Gateway, settings::Settings, stack::Stacks};
+
+/// Most writes to a store that are under way at a time.
+const BACKGROUND: u32 = 1024;
+
+/// Puts a [`Gateway`] together.
+#[derive(Clone, Debug)]
+#[must_use = "a builder does nothing until it is built"]
+pub struct Builder {
+    settings: Settings,
+    telemetry: Option<Telemetry>,
+    clock: WallClock,
+}
+
+/// Why no gateway can be made of these settings. What [`load`](crate::settings::load) could see was refused there.
+#[derive(Clone, Debug)]
+pub struct BuildError(String);
+
+impl Builder {
+    pub(crate) fn new(settings: Settings) -> Self {
+        Self {
+            settings,
+            telemetry: None,
+            clock: WallClock::default(),
+        }
+    }
+
+    /// Counts and traces here. Unless told, in a telemetry of its own that exports nothing.
+    pub fn telemetry(mut self, telemetry: Telemetry) -> Self {
+        self.telemetry = Some(telemetry);
+        self
+    }
+
+    /// Reads the wall clock here.
+    pub fn wall_clock(mut self, now: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
+        self.clock = WallClock::new(now);
+        self
+    }
+
+    /// Makes the gateway. Nobody listens yet; connections to stores are begun.
+    ///
+    /// # Errors
+    /// When a URL, a key or the routes cannot be used.
+    ///
+    /// # Panics
+    /// With a Redis store outside of a Tokio runtime.
+    pub fn build(self) -> Result<Gateway, BuildError> {
+        let alone = || Config::new().no_listener().no_console().variables(|_| None);
+        let telemetry = self.telemetry.unwrap_or_else(|| Telemetry::build(alone()));
+        let background = Background::new(BACKGROUND);
+        let stacks = Stacks::new(&self.settings, &telemetry, &self.clock, &background)?;
+        let app = Arc::new(App::new(&self.settings, stacks, &self.clock));
+        Ok(Gateway::new(self.settings, telemetry, background, app))
+    }
+}
+
+impl BuildError {
+    pub(crate) fn new(problem: String) -> Self {
+        Self(problem)
+    }
+}
+
+impl fmt::Display for BuildError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for BuildError {}

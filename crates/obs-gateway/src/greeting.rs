@@ -1,0 +1,65 @@
+//! What a newcomer should know, in a few lines.
+use obs_apm::Telemetry;
+
+use crate::settings::{Format, Settings, Store, mask_url};
+
+pub(crate) fn lines(settings: &Settings, telemetry: &Telemetry, api: &str) -> Vec<String> {
+    let mut lines = vec![format!("listening on http://{api}/v1 (OpenAI's API)")];
+    for provider in &settings.providers {
+        let name = &provider.name;
+        lines.push(match provider.format {
+            Format::Simulated => format!(
+                "provider {name}: SIMULATED, no model is asked; set OPENAI_API_KEY or OPENAI_BASE_URL for a real one"
+            ),
+            Format::OpenAi => {
+                let key = match &provider.api_key_env {
+                    Some(variable) => format!("with the key in {variable}"),
+                    None => "with each caller's own credential".into(),
+                };
+                format!("provider {name}: {}, {key}", mask_url(&provider.base_url))
+            }
+        });
+    }
+    let routes: Vec<_> = settings
+        .routes
+        .iter()
+        .map(|r| format!("{} = {}", r.name, r.model))
+        .collect();
+    lines.push(match routes.is_empty() {
+        true => "routes: none, every model goes to the first provider".into(),
+        false => format!(
+            "routes: {} (model `auto` lets the policy choose)",
+            routes.join(", ")
+        ),
+    });
+    lines.push(match &settings.cache.store {
+        Store::Off => "cache: off".into(),
+        Store::Memory => {
+            format!(
+                "cache: memory, up to {}",
+                bytesize::ByteSize(settings.cache.max_bytes as u64)
+            )
+        }
+        Store::Redis(url) => {
+            let tier = if settings.cache.tier {
+                "memory in front of "
+            } else {
+                ""
+            };
+            format!(
+                "cache: {tier}{}, which holds answers unencrypted",
+                mask_url(url.expose())
+            )
+        }
+    });
+    lines.push(match telemetry.address() {
+        Some(address) => format!("metrics: http://{address}/metrics"),
+        None => "metrics: counted, but not served at a port".into(),
+    });
+    lines.push(format!(
+        "try: curl -i http://{api}/v1/chat/completions -H 'content-type: application/json' -d '{{\"model\":\"{}\",\
+         \"messages\":[{{\"role\":\"user\",\"content\":\"Why is the sky blue?\"}}]}}'",
+        if settings.routes.is_empty() { "…" } else { "auto" }
+    ));
+    lines
+}

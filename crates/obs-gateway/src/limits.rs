@@ -1,0 +1,128 @@
+//! The limits of one attempt, which depend on whether another route is left.
+use std::{
+    collections::HashSet,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use obs_core::{Call, CallContext};
+use obs_timeout::{AttemptTimeout, AttemptTimeoutLayer};
+use tower::{Layer, Service, util::Oneshot};
+
+use crate::{names::RouteName, settings::Settings};
+
+/// Puts the limits of the settings around each attempt: a shorter one to the first token while another route is left,
+/// or the route's own.
+#[derive(Clone, Debug)]
+pub(crate) struct LimitsLayer(Arc<Limits>);
+
+#[derive(Debug)]
+struct Limits {
+    always: AttemptTimeoutLayer,
+    alone: Option<Duration>,
+    followed: Option<Duration>,
+    routes: Vec<RouteName>,
+    /// In the order of the routes.
+    own: Vec<Option<Duration>>,
+}
+
+/// The service of [`LimitsLayer`]. Always ready.
+#[derive(Clone, Debug)]
+pub(crate) struct Limited<S> {
+    inner: S,
+    limits: Arc<Limits>,
+}
+
+impl LimitsLayer {
+    pub(crate) fn new(settings: &Settings, routes: &[RouteName]) -> Self {
+        let of = &settings.timeout;
+        let mut always = AttemptTimeoutLayer::new();
+        if let Some(idle) = of.idle {
+            always = always.idle(idle);
+        }
+        if let Some(attempt) = of.attempt {
+            always = always.attempt(attempt);
+        }
+        Self(Arc::new(Limits {
+            always,
+            alone: of.first_token,
+            followed: of.first_token_with_fallback,
+            routes: routes.to_vec(),
+            own: settings
+                .routes
+                .iter()
+                .map(|route| route.first_token)
+                .collect(),
+        }))
+    }
+}
+
+impl<S> Layer<S> for LimitsLayer {
+    type Service = Limited<S>;
+
+    fn layer(&self, inner: S) -> Limited<S> {
+        Limited {
+            inner,
+            limits: self.0.clone(),
+        }
+    }
+}
+
+impl Limits {
+    fn of(&self, context: &CallContext) -> AttemptTimeoutLayer {
+        let route = context.route.as_deref();
+        let at = route.and_then(|name| self.routes.iter().position(|route| *route.name == *name));
+        let own = at.and_then(|at| self.own[at]);
+        let limit = own.or_else(
+            || match at.is_some_and(|at| self.is_followed(at, context)) {
+                // Never a longer one than alone.
+                true => self.followed.into_iter().chain(self.alone).min(),
+                false => self.alone,
+            },
+        );
+        match limit {
+            Some(limit) => self.always.first_token(limit),
+            None => self.always,
+        }
+    }
+
+    /// Whether there is a route that this call could still fall over to.
+    fn is_followed(&self, at: usize, context: &CallContext) -> bool {
+        context.journal.with(|report| {
+            let tried: HashSet<_> = report
+                .attempts
+                .iter()
+                .filter_map(|a| a.route.as_deref())
+                .collect();
+            let left = |at: &usize| !tried.contains(&*self.routes[*at].name);
+            let first = report.decisions.first();
+            let named = first.filter(|decided| decided.reason == "named");
+            match named.and_then(|d| self.routes.iter().find(|route| route.name == d.route)) {
+                Some(named) => named.fallback.iter().filter(|next| **next != at).any(left),
+                None => (0..self.routes.len())
+                    .filter(|next| *next != at)
+                    .any(|next| left(&next)),
+            }
+        })
+    }
+}
+
+impl<S, R> Service<Call<R>> for Limited<S>
+where
+    S: Clone,
+    AttemptTimeout<S>: Service<Call<R>>,
+{
+    type Response = <AttemptTimeout<S> as Service<Call<R>>>::Response;
+    type Error = <AttemptTimeout<S> as Service<Call<R>>>::Error;
+    type Future = Oneshot<AttemptTimeout<S>, Call<R>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, call: Call<R>) -> Self::Future {
+        let limited = self.limits.of(&call.context).layer(self.inner.clone());
+        Oneshot::new(limited, call)
+    }
+}

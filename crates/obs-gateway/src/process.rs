@@ -1,0 +1,164 @@
+//! The gateway as a process: command line, log, signals.
+use std::{ffi::OsString, process::ExitCode};
+
+use axum::serve::ListenerExt;
+use obs_apm::Config;
+use tokio::{net::TcpListener, runtime::Runtime};
+use tracing::{error, info, warn};
+
+use crate::{
+    cli::{Action, Cli},
+    gateway::Gateway,
+    logging,
+    settings::{Environment, Loaded, Settings, Sources, load},
+    shutdown,
+};
+
+/// Of what was refused at start.
+const REFUSED: u8 = 2;
+
+/// Does what the command line asks for, and says how it went.
+#[must_use]
+pub fn run<I>(line: I, environment: Environment) -> ExitCode
+where
+    I: IntoIterator,
+    I::Item: Into<OsString> + Clone,
+{
+    let cli = match Cli::parse(line) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Where the text cannot be printed there is nobody to tell.
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(REFUSED));
+        }
+    };
+    let sources = Sources {
+        file: cli.config,
+        environment: environment.clone(),
+        flags: cli.flags,
+    };
+    let loaded = match load(&sources) {
+        Ok(loaded) => loaded,
+        Err(problems) => {
+            for problem in problems.iter() {
+                eprintln!("gateway: {problem}");
+            }
+            return ExitCode::from(REFUSED);
+        }
+    };
+    let runtime = match Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("gateway: no threads can be started: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    match cli.action {
+        Action::PrintConfig => {
+            warn_on_terminal(&loaded);
+            print!("{}", loaded.print());
+            ExitCode::SUCCESS
+        }
+        Action::CheckConfig => {
+            warn_on_terminal(&loaded);
+            runtime.block_on(check(loaded))
+        }
+        Action::Serve => {
+            logging::init(&loaded.settings.log);
+            for warning in &loaded.warnings {
+                warn!("{warning}");
+            }
+            runtime.block_on(serve(loaded.settings, environment))
+        }
+    }
+}
+
+fn warn_on_terminal(loaded: &Loaded) {
+    for warning in &loaded.warnings {
+        eprintln!("gateway: warning: {warning}");
+    }
+}
+
+async fn check(loaded: Loaded) -> ExitCode {
+    let (providers, routes) = (
+        loaded.settings.providers.len(),
+        loaded.settings.routes.len(),
+    );
+    match Gateway::builder(loaded.settings).build() {
+        Ok(_) => {
+            let of = match loaded.file {
+                Some(file) => file.display().to_string(),
+                None => "no file".into(),
+            };
+            println!("the settings are good ({of}; {providers} providers, {routes} routes)");
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("gateway: {error}");
+            ExitCode::from(REFUSED)
+        }
+    }
+}
+
+async fn serve(settings: Settings, environment: Environment) -> ExitCode {
+    let address = settings.server.listen;
+    let listener = match TcpListener::bind(address).await {
+        Ok(listener) => listener,
+        Err(error) => {
+            error!("cannot listen on {address}: {error}: free the port, or set server.listen");
+            return ExitCode::FAILURE;
+        }
+    };
+    let mut config = Config::new()
+        .service_version(env!("CARGO_PKG_VERSION"))
+        // The gateway's own log has a line for each call.
+        .no_console();
+    if environment.get("OTEL_SERVICE_NAME").is_none() {
+        config = config.service_name("gateway");
+    }
+    config = match settings.metrics.listen {
+        Some(address) => config.listen(address),
+        None => config.no_listener(),
+    };
+    let telemetry =
+        obs_apm::init(config.variables(move |name| environment.get(name).map(Into::into)));
+    let (json, built) = (
+        logging::is_json(&settings.log),
+        Gateway::builder(settings)
+            .telemetry(telemetry.telemetry())
+            .build(),
+    );
+    let gateway = match built {
+        Ok(gateway) => gateway,
+        Err(error) => {
+            error!("{error}");
+            return ExitCode::from(REFUSED);
+        }
+    };
+    let api = listener.local_addr().unwrap_or(address).to_string();
+    for line in gateway.greeting(&api) {
+        match json {
+            true => info!("{line}"),
+            false => eprintln!("gateway: {line}"),
+        }
+    }
+    let listener = listener.tap_io(|connection| {
+        // It works without, only slower.
+        let _ = connection.set_nodelay(true);
+    });
+    let asked_twice = async {
+        shutdown::asked().await;
+        shutdown::asked().await;
+    };
+    let clean = tokio::select! {
+        clean = gateway.serve(listener, shutdown::asked()) => clean,
+        // Who asks again does not want to wait.
+        () = asked_twice => false,
+    };
+    // Flushing blocks its thread.
+    let _ = tokio::task::spawn_blocking(move || drop(telemetry)).await;
+    match clean {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::FAILURE,
+    }
+}

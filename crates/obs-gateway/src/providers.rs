@@ -1,0 +1,114 @@
+//! Who answers: the leaf under all layers, which goes by the route that was chosen.
+use std::{
+    collections::HashMap,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use futures_util::future::Either;
+use obs_core::{Call, Error};
+use obs_openai::{ResponseFuture, Upstream};
+use tower::Service;
+
+use crate::{
+    build::BuildError,
+    clock::WallClock,
+    settings::{self, Format, Settings},
+    simulated::Simulated,
+};
+
+/// One provider.
+#[derive(Clone, Debug)]
+pub(crate) enum Provider {
+    Upstream(Upstream),
+    Simulated(Simulated),
+}
+
+/// All providers. What no route names goes to the first one.
+#[derive(Clone, Debug)]
+pub(crate) struct Providers {
+    first: Provider,
+    of_route: Arc<HashMap<Arc<str>, Provider>>,
+}
+
+impl Provider {
+    /// Where it is, for keys of the cache: another place gives other answers.
+    pub(crate) fn place(&self) -> &str {
+        match self {
+            Self::Upstream(upstream) => upstream.base_url(),
+            Self::Simulated(_) => "simulated",
+        }
+    }
+
+    fn new(
+        of: &settings::Provider,
+        settings: &Settings,
+        clock: &WallClock,
+    ) -> Result<Self, BuildError> {
+        if of.format == Format::Simulated {
+            let simulated = Simulated::new(settings.simulated.latency, clock.clone());
+            return Ok(Self::Simulated(simulated));
+        }
+        let mut upstream =
+            Upstream::builder(&*of.base_url).connect_timeout(settings.timeout.connect);
+        if let Some(key) = &of.api_key {
+            upstream = upstream.api_key(key.expose());
+        }
+        let refused = |error| BuildError::new(format!("provider {:?}: {error}", of.name));
+        upstream.build().map(Self::Upstream).map_err(refused)
+    }
+}
+
+impl Providers {
+    /// Those of the settings.
+    pub(crate) fn new(settings: &Settings, clock: &WallClock) -> Result<Self, BuildError> {
+        let mut by_name = HashMap::new();
+        for provider in &settings.providers {
+            by_name.insert(&provider.name, Provider::new(provider, settings, clock)?);
+        }
+        let of = |name: &Arc<str>| {
+            let provider = by_name.get(name).cloned();
+            provider.ok_or_else(|| BuildError::new(format!("there is no provider {name:?}")))
+        };
+        let first = settings.providers.first();
+        let first = first.ok_or_else(|| BuildError::new("there is no provider".into()))?;
+        let mut of_route = HashMap::new();
+        for route in &settings.routes {
+            let provider = of(route.provider.as_ref().unwrap_or(&first.name))?;
+            of_route.insert(route.name.clone(), provider);
+        }
+        Ok(Self {
+            first: of(&first.name)?,
+            of_route: Arc::new(of_route),
+        })
+    }
+
+    /// The provider of a route, or the first one.
+    pub(crate) fn of(&self, route: Option<&str>) -> &Provider {
+        let of_route = route.and_then(|route| self.of_route.get(route));
+        of_route.unwrap_or(&self.first)
+    }
+}
+
+impl<R, Res> Service<Call<R>> for Providers
+where
+    Upstream: Service<Call<R>, Response = Res, Error = Error, Future = ResponseFuture<Res>>,
+    Simulated: Service<Call<R>, Response = Res, Error = Error>,
+    <Simulated as Service<Call<R>>>::Future: Unpin,
+{
+    type Response = Res;
+    type Error = Error;
+    type Future = Either<ResponseFuture<Res>, <Simulated as Service<Call<R>>>::Future>;
+
+    /// Always: both kinds are.
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, call: Call<R>) -> Self::Future {
+        match self.of(call.context.route.as_deref()).clone() {
+            Provider::Upstream(mut upstream) => Either::Left(upstream.call(call)),
+            Provider::Simulated(mut simulated) => Either::Right(simulated.call(call)),
+        }
+    }
+}

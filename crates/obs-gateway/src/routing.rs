@@ -1,0 +1,87 @@
+//! The router of the settings.
+use obs_core::{CallContext, LlmRequest, PriceTable};
+use obs_router::{Complexity, Decision, Policy, Reason, Route, RouterLayer, Target};
+
+use crate::{
+    build::BuildError,
+    names::AUTO,
+    settings::{self, Settings},
+};
+
+/// The policy of the settings.
+#[derive(Clone, Debug)]
+pub(crate) enum Deciding {
+    Complexity(Complexity),
+    Default,
+}
+
+impl<R: LlmRequest> Policy<R> for Deciding {
+    fn decide(&self, request: &R, context: &CallContext) -> Decision {
+        match self {
+            Self::Complexity(rules) => rules.decide(request, context),
+            Self::Default => Decision::new(Target::Default, Reason::Default),
+        }
+    }
+}
+
+/// `None`: there are no routes, and every call passes through as it is.
+pub(crate) fn layer(
+    settings: &Settings,
+    prices: &PriceTable,
+) -> Result<Option<RouterLayer<Deciding>>, BuildError> {
+    if settings.routes.is_empty() {
+        return Ok(None);
+    }
+    let of = &settings.router;
+    let policy = match of.policy {
+        settings::Policy::Complexity => {
+            // A threshold is a share that was checked; as a float of half the size it is one still.
+            let rules = Complexity::new().threshold((of.threshold as f32).clamp(0.0, 1.0));
+            Deciding::Complexity(rules)
+        }
+        settings::Policy::Default => Deciding::Default,
+    };
+    for (setting, name) in [
+        ("router.default", &of.default),
+        ("router.baseline", &of.baseline),
+    ] {
+        let known = |name: &String| settings.routes.iter().any(|route| *route.name == **name);
+        if let Some(name) = name.as_ref().filter(|name| !known(name)) {
+            return Err(BuildError::new(format!(
+                "{setting}: there is no route {name:?}"
+            )));
+        }
+    }
+    let routes = settings.routes.iter().map(|route| {
+        let context = route
+            .context
+            .or_else(|| prices.context_window(&route.model));
+        let made = Route::new(route.name.clone())
+            .model(route.model.clone())
+            .fallback(route.fallback.iter().cloned());
+        match context {
+            Some(tokens) => made.context(tokens),
+            None => made,
+        }
+    });
+    let mut router = RouterLayer::try_new(policy, routes)
+        .map_err(|error| BuildError::new(format!("[[routes]]: {error}")))?
+        .commit(of.commit);
+    if settings
+        .routes
+        .iter()
+        .any(|route| *route.name == *AUTO || *route.model == *AUTO)
+    {
+        return Err(BuildError::new(format!(
+            "[[routes]]: `{AUTO}` is no name of a route or model"
+        )));
+    }
+    router = router.obey_names(AUTO);
+    if let Some(default) = &of.default {
+        router = router.default_route(default);
+    }
+    if let Some(baseline) = &of.baseline {
+        router = router.baseline(baseline);
+    }
+    Ok(Some(router))
+}

@@ -1,0 +1,179 @@
+//! The layers around the providers, in their order: apm, timeout, cache, router, limits of an attempt, attempt.
+use obs_apm::{ApmLayer, Telemetry};
+use obs_cache::{BoxStore, CacheLayer, Clock, Memory, RedisStore, Tiered};
+use obs_core::{
+    AttemptLayer, Background, Call, Error, FingerprintSecret, LlmRequest, PriceTable, Replay,
+};
+use obs_openai::{ChatRequest, ChatResponse, EmbeddingRequest, EmbeddingResponse};
+use obs_redis::Redis;
+use obs_router::RouterLayer;
+use obs_timeout::TimeoutLayer;
+use tower::{Layer, Service, ServiceBuilder, util::BoxCloneSyncService};
+
+use crate::{
+    build::BuildError,
+    clock::WallClock,
+    forwarded::{ForwardedAnswer, ForwardedRequest, Forwarder},
+    limits::LimitsLayer,
+    names::Names,
+    providers::Providers,
+    routing::{self, Deciding},
+    settings::{Format, Settings, Store},
+    simulated,
+};
+
+/// A stack of layers, its type hidden.
+pub(crate) type Stack<R, Res> = BoxCloneSyncService<Call<R>, Res, Error>;
+
+/// Every stack, and what they have in common.
+#[derive(Debug)]
+pub(crate) struct Stacks {
+    pub(crate) names: Names,
+    pub(crate) chat: Stack<ChatRequest, ChatResponse>,
+    pub(crate) embeddings: Stack<EmbeddingRequest, EmbeddingResponse>,
+    /// Requests that are passed on as they are: counted and bounded, no more.
+    pub(crate) forward: Stack<ForwardedRequest, ForwardedAnswer>,
+}
+
+struct Layers {
+    apm: ApmLayer,
+    timeout: TimeoutLayer,
+    cache: Option<CacheLayer<BoxStore>>,
+    router: Option<RouterLayer<Deciding>>,
+    limits: LimitsLayer,
+    attempts: AttemptLayer<obs_core::Enveloped>,
+}
+
+impl Stacks {
+    pub(crate) fn new(
+        settings: &Settings,
+        telemetry: &Telemetry,
+        clock: &WallClock,
+        background: &Background,
+    ) -> Result<Self, BuildError> {
+        let providers = Providers::new(settings, clock)?;
+        let names = Names::new(settings, &providers);
+        let prices = prices(settings);
+        let metrics = telemetry.metrics();
+        let layers = Layers {
+            apm: apm(settings, telemetry, clock),
+            timeout: TimeoutLayer::try_new(settings.timeout.total)
+                .map_err(|error| BuildError::new(format!("timeout.total: {error}")))?
+                .grace(settings.timeout.grace)
+                .metrics(&metrics),
+            cache: cache(settings, clock, background)?.map(|cache| cache.metrics(&metrics)),
+            router: routing::layer(settings, &prices)?.map(|router| router.metrics(&metrics)),
+            limits: LimitsLayer::new(settings, names.routes()),
+            attempts: AttemptLayer::new(prices).enveloped(),
+        };
+        Ok(Self {
+            chat: layers.around(providers.clone()),
+            embeddings: layers.around(providers.clone()),
+            forward: BoxCloneSyncService::new(
+                ServiceBuilder::new()
+                    .layer(&layers.apm)
+                    .layer(&layers.timeout)
+                    .service(Forwarder::new(providers.of(None).clone())),
+            ),
+            names,
+        })
+    }
+}
+
+impl Layers {
+    fn around<R, Res, S>(&self, providers: S) -> Stack<R, Res>
+    where
+        R: LlmRequest + Clone + Send + Sync + 'static,
+        Res: Replay + 'static,
+        S: Service<Call<R>, Response = Res, Error = Error> + Clone + Send + Sync + 'static,
+        S::Future: Send + 'static,
+    {
+        let attempts = self.limits.layer(self.attempts.layer(providers));
+        let routed = match &self.router {
+            Some(router) => BoxCloneSyncService::new(router.layer(attempts)),
+            None => BoxCloneSyncService::new(attempts),
+        };
+        let cached = match &self.cache {
+            Some(cache) => BoxCloneSyncService::new(cache.layer(routed)),
+            None => routed,
+        };
+        BoxCloneSyncService::new(self.apm.layer(self.timeout.layer(cached)))
+    }
+}
+
+fn apm(settings: &Settings, telemetry: &Telemetry, clock: &WallClock) -> ApmLayer {
+    let first = settings
+        .providers
+        .first()
+        .map(|provider| provider.name.clone());
+    let first = first.unwrap_or_else(|| "unknown".into());
+    let clock = clock.clone();
+    let mut apm = ApmLayer::new()
+        .telemetry(telemetry)
+        .provider_name(first.clone())
+        .wall_clock(move || clock.now());
+    for route in &settings.routes {
+        let provider = route.provider.clone().unwrap_or_else(|| first.clone());
+        apm = apm.route(route.name.clone(), route.model.clone(), provider);
+    }
+    apm
+}
+
+/// The bundled prices, over them the simulated ones, the user's file, and what routes say themselves.
+fn prices(settings: &Settings) -> PriceTable {
+    let mut prices = PriceTable::bundled();
+    if settings
+        .providers
+        .iter()
+        .any(|p| p.format == Format::Simulated)
+    {
+        prices = prices.merge(&simulated::prices());
+    }
+    if let Some(own) = &settings.prices.own {
+        prices = prices.merge(own);
+    }
+    for route in &settings.routes {
+        if let Some(price) = &route.price {
+            prices = prices.with_route(&route.name, price.clone());
+        }
+    }
+    prices
+}
+
+fn cache(
+    settings: &Settings,
+    clock: &WallClock,
+    background: &Background,
+) -> Result<Option<CacheLayer<BoxStore>>, BuildError> {
+    let of = &settings.cache;
+    let memory = || Memory::new(of.max_bytes as u64);
+    let store = match &of.store {
+        Store::Off => return Ok(None),
+        Store::Memory => BoxStore::new(memory()),
+        Store::Redis(url) => {
+            let redis = Redis::builder(url.expose()).budget(of.redis_timeout);
+            let redis = redis.connect();
+            let redis = redis.map_err(|e| BuildError::new(format!("cache.store: {e}")))?;
+            let redis = RedisStore::new(redis, background.clone());
+            match of.tier {
+                true => BoxStore::new(Tiered::new(memory(), redis)),
+                false => BoxStore::new(redis),
+            }
+        }
+    };
+    let clock = clock.clone();
+    let mut cache = CacheLayer::new(store)
+        .ttl(of.ttl)
+        .max_entry_bytes(of.max_entry)
+        .clock(Clock::new(move || clock.now()));
+    if let Some(secret) = secret(settings) {
+        cache = cache.key(secret);
+    }
+    Ok(Some(cache))
+}
+
+/// The key of all hashes.
+pub(crate) fn secret(settings: &Settings) -> Option<FingerprintSecret> {
+    let key = settings.cache.key.as_ref()?;
+    Some(FingerprintSecret::new(key.expose().as_bytes()))
+}

@@ -1,0 +1,190 @@
+//! The gateway's command line and log.
+use std::{
+    io::{BufRead, BufReader, Read, Write},
+    net::{TcpListener, TcpStream},
+    process::{Child, ChildStderr, Command, Output, Stdio},
+};
+
+const QUESTION: &str = "Tell nobody that the password is swordfish";
+
+/// In an environment of its own.
+fn command(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_gateway"));
+    command.args(arguments).env_clear().stdin(Stdio::null());
+    command
+}
+
+fn output(arguments: &[&str]) -> Output {
+    command(arguments).output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+struct Running {
+    child: Child,
+    log: BufReader<ChildStderr>,
+    api: String,
+    said: String,
+}
+
+/// Starts it on free ports, and reads its greeting.
+fn start(arguments: &[&str]) -> Running {
+    let mut all = vec!["--server-listen", "127.0.0.1:0", "--simulated-latency", "0"];
+    all.extend(arguments);
+    let mut child = command(&all).stderr(Stdio::piped()).spawn().unwrap();
+    let mut log = BufReader::new(child.stderr.take().unwrap());
+    let mut said = String::new();
+    while !said.contains("try: curl") {
+        assert_ne!(log.read_line(&mut said).unwrap(), 0, "it ended: {said}");
+    }
+    let after = |marker: &str| {
+        let rest = said.split_once(marker)?.1;
+        Some(rest.split(['/', ' ', '"', '\n']).next()?.to_owned())
+    };
+    Running {
+        api: after("listening on http://").unwrap(),
+        child,
+        log,
+        said,
+    }
+}
+
+fn request(address: &str, request: &str) -> String {
+    let mut connection = TcpStream::connect(address).unwrap();
+    connection.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    connection.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+fn ask(address: &str) -> String {
+    let body =
+        format!(r#"{{"model":"auto","messages":[{{"role":"user","content":"{QUESTION}"}}]}}"#);
+    let length = body.len();
+    request(
+        address,
+        &format!(
+            "POST /v1/chat/completions HTTP/1.1\r\nhost: h\r\nconnection: close\r\nauthorization: Bearer sk-secret\r\n\
+             content-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}"
+        ),
+    )
+}
+
+impl Running {
+    /// Asks it to stop, and gives the rest of its log.
+    fn stop(mut self) -> (Option<i32>, String) {
+        let kill = Command::new("kill")
+            .args(["-TERM", &self.child.id().to_string()])
+            .status();
+        assert!(kill.unwrap().success());
+        let mut rest = String::new();
+        self.log.read_to_string(&mut rest).unwrap();
+        (self.child.wait().unwrap().code(), rest)
+    }
+}
+
+#[test]
+fn its_log_is_json_with_a_line_for_each_call_and_no_prompts_or_credentials() {
+    let gateway = start(&["--metrics-listen", "off"]);
+    ask(&gateway.api);
+    ask(&gateway.api);
+    let said = gateway.said.clone();
+    let (_, rest) = gateway.stop();
+    let log = said + &rest;
+    let lines: Vec<serde_json::Value> = log
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let calls: Vec<_> = lines
+        .iter()
+        .filter(|line| line["message"] == "call")
+        .collect();
+    assert_eq!(calls.len(), 2, "{log}");
+    assert_eq!(
+        (&calls[0]["cache"], &calls[1]["cache"]),
+        (&"miss".into(), &"hit".into())
+    );
+    for field in [
+        "call",
+        "tenant",
+        "operation",
+        "model",
+        "route",
+        "status",
+        "cost_usd",
+        "saved_usd",
+        "seconds",
+    ] {
+        assert!(
+            calls[0].get(field).is_some(),
+            "{field} is not in {}",
+            calls[0]
+        );
+    }
+    assert!(
+        !log.contains("swordfish") && !log.contains("sk-secret"),
+        "{log}"
+    );
+}
+
+#[test]
+fn a_taken_port_of_its_own_is_refused_by_the_name_of_the_setting() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let refused = output(&["--server-listen", &address, "--metrics-listen", "off"]);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(
+        text(&refused.stderr).contains("server.listen"),
+        "{}",
+        text(&refused.stderr)
+    );
+}
+
+#[test]
+fn bad_settings_are_refused_at_start() {
+    for command in [&["check-config"][..], &["serve"], &[], &["print-config"]] {
+        let mut arguments = vec!["--cache-ttl", "soon"];
+        arguments.extend(command);
+        let refused = output(&arguments);
+        assert_eq!(refused.status.code(), Some(2));
+        let said = text(&refused.stderr);
+        assert!(
+            said.starts_with("gateway: --cache-ttl: is \"soon\": expected a duration"),
+            "{said}"
+        );
+    }
+    let url = output(&["check-config", "--redis", "redis://:pw-secret@"]);
+    assert_eq!(url.status.code(), Some(2));
+    let said = text(&url.stderr);
+    assert!(
+        said.contains("cache.store") && !said.contains("pw-secret"),
+        "{said}"
+    );
+}
+
+#[test]
+fn check_config_and_print_config_say_what_is_in_force() {
+    let checked = output(&["check-config"]);
+    assert_eq!(checked.status.code(), Some(0));
+    assert!(text(&checked.stdout).contains("the settings are good"));
+    let printed = command(&["print-config"])
+        .env("OBS_CACHE_TTL", "5m")
+        .env("OBS_NO_SUCH", "1")
+        .output()
+        .unwrap();
+    assert_eq!(printed.status.code(), Some(0));
+    assert!(text(&printed.stdout).contains("ttl = \"5m\""));
+    assert!(text(&printed.stderr).contains("OBS_NO_SUCH"));
+}
+
+#[test]
+fn help_and_version_are_no_errors() {
+    for flag in ["--help", "--version"] {
+        let said = output(&[flag]);
+        assert_eq!(said.status.code(), Some(0));
+        assert!(said.stderr.is_empty() && !said.stdout.is_empty());
+    }
+    assert_eq!(output(&["--no-such-flag"]).status.code(), Some(2));
+}
