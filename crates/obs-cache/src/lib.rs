@@ -1,1 +1,70 @@
-//! A tower layer that answers a repeated LLM question from memory or Redis, streams included, and counts what that saved.
+#![doc = include_str!("../README.md")]
+//!
+//! # What it covers
+//!
+//! A call is looked up, and when the store has nothing, it joins the call that is under way for the same question, or
+//! makes it. That shared call has a journal of its own. When it ends, the oldest caller who still waits takes its
+//! attempts over and is a miss; the others are coalesced, and saved what it cost.
+//!
+//! Not covered: retries, limits of time (but each caller's own deadline is kept while it waits for a shared call),
+//! and answers that are alike without being to the same question.
+//!
+//! | directive of the caller | |
+//! |---|---|
+//! | `no-store` | nothing is kept, and nothing that was kept is given; not joined with others |
+//! | `no-cache` | asked again, and the answer kept in the place of the old one |
+//! | `only-if-cached` | an error of kind `NotCached` in place of a call |
+//! | `max-age`, `min-fresh` | an older answer, or one that is fresh for less, is asked again |
+//! | `max-stale` | widens nothing: answers are given while they are fresh |
+//!
+//! A request that is not [`cacheable`](obs_core::LlmRequest::cacheable) is treated as `no-store`.
+//!
+//! # How calls are counted
+//!
+//! Each call once, in [`Stats`] and in the metrics alike, all with the label `operation`: `cache_hits_total` (of
+//! which `cache_stale_total` and `cache_coalesced_total`), `cache_misses_total`, `cache_bypass_total`,
+//! `cache_cancelled_total` (dropped, or out of time, before there was an answer), `cache_followers_failed_total`
+//! (waited for another's call, which failed). A call that fails is a miss of its oldest caller.
+//! `cache_hit_rate` is hits among hits and misses; `cache_cost_savings_usd` what the answers of hits had cost;
+//! `cache_latency` (seconds, label `hit`) the time of look-up and decoding. Stores add `cache_entries`, `cache_bytes`,
+//! `cache_evictions_total`, `cache_write_drops_total`, `cache_breaker_state` (label `state`),
+//! `cache_breaker_opened_total` and, with the layer, `cache_store_errors_total` (labels `kind` and `op`).
+//!
+//! # Readiness
+//!
+//! [`Cache`] is always ready, because whether the service inside is needed is not known before the look-up; it calls
+//! a clone of it. Backpressure and readiness errors of the service inside come from the response future. Put
+//! limiters inside of the cache: a hit then takes no permit.
+//!
+//! # Cancellation
+//!
+//! Dropping the response future, or the stream of an answer, leaves the shared call at once. Another who waits
+//! carries it on; when nobody is left it is dropped, and its attempt ends as cancelled. A reader who stops at the
+//! finish reason has had a complete answer: it is kept.
+
+mod clock;
+mod entry;
+mod error;
+mod flight;
+mod freshness;
+mod future;
+mod key;
+mod layer;
+mod ledger;
+mod lookup;
+mod service;
+mod stats;
+mod store;
+
+#[cfg(feature = "redis")]
+pub use self::store::{RedisGet, RedisStats, RedisStore};
+pub use self::{
+    clock::{Clock, Timestamp},
+    entry::Entry,
+    error::NotCached,
+    future::ResponseFuture,
+    layer::{CacheLayer, Fallbacks, Tenants},
+    service::Cache,
+    stats::Stats,
+    store::{BoxStore, Memory, MemoryStats, Store, StoreError, StoreFault, Tiered, TieredGet},
+};

@@ -46,7 +46,7 @@ impl Builder {
         Self { budget, ..self }
     }
 
-    /// Number of connections (in a cluster: to each node), 2 by default. Commands share them, and are pipelined.
+    /// Number of connections (in a cluster: to each node), 2 by default. Commands share them by their key, and are pipelined.
     /// Zero is refused.
     #[must_use]
     pub fn pool(self, connections: usize) -> Self {

@@ -1,10 +1,8 @@
 //! The handle on the server.
 use std::{
     fmt,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering::Relaxed},
-    },
+    hash::{DefaultHasher, Hasher},
+    sync::{Arc, atomic::Ordering::Relaxed},
     time::Duration,
 };
 
@@ -36,7 +34,6 @@ pub struct Redis {
 
 struct Link {
     lanes: Vec<Lane>,
-    next: AtomicUsize,
     breaker: Arc<Breaker>,
     probe: Probe,
     faults: Faults,
@@ -62,7 +59,6 @@ impl Redis {
             budget: settings.budget,
             link: Arc::new(Link {
                 lanes: lanes.collect(),
-                next: AtomicUsize::new(0),
                 breaker,
                 probe: Probe::default(),
                 faults: Faults::default(),
@@ -145,7 +141,7 @@ impl Redis {
             link.faults.count(&Fault::Refused);
             return Err(Fault::Refused);
         };
-        let lane = link.lane();
+        let lane = link.lane(key);
         let losses = lane.losses();
         match command(lane.client.with_options(&options(self.budget))).await {
             Ok(value) => {
@@ -222,11 +218,15 @@ impl Link {
         }
     }
 
-    /// The next lane that works, else the next one.
-    fn lane(&self) -> &Lane {
-        let start = self.next.fetch_add(1, Relaxed);
-        let lane = |offset| &self.lanes[start.wrapping_add(offset) % self.lanes.len()];
-        let working = (0..self.lanes.len()).map(lane).find(|lane| lane.is_up());
+    /// The lane of this key, or another while that one does not work. So commands on one key that come one after
+    /// the other stay in this order, while there is no fault.
+    fn lane(&self, key: &Bytes) -> &Lane {
+        let mut hasher = DefaultHasher::new();
+        hasher.write(key);
+        let count = self.lanes.len();
+        let first = hasher.finish() as usize % count;
+        let lane = |offset| &self.lanes[(first + offset) % count];
+        let working = (0..count).map(lane).find(|lane| lane.is_up());
         working.unwrap_or_else(|| lane(0))
     }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::support::{HOUR, connect, connected, key, state};
+use crate::support::{HOUR, PATIENCE, connect, connected, key, state};
 use bytes::Bytes;
 use obs_redis::{ConfigError, Fault, Redis, State, testing::Server};
 
@@ -155,4 +155,23 @@ async fn operations_can_be_spawned() {
     state(&redis, State::Closed).await;
     let got = tokio::spawn(async move { redis.get(key("a")).await });
     assert_eq!(got.await.unwrap(), Ok(None));
+}
+
+#[tokio::test]
+async fn commands_on_one_key_stay_in_order() {
+    let server = Server::new();
+    let redis = Redis::builder(&server.url())
+        .pool(4)
+        .budget(PATIENCE)
+        .connect()
+        .unwrap();
+    state(&redis, State::Closed).await;
+    for round in 0..200 {
+        let name = Bytes::from(format!("key {round}"));
+        let removal = redis.del(name.clone());
+        let write = redis.set(name.clone(), key("x"), HOUR);
+        let (removed, written) = tokio::join!(removal, write);
+        assert_eq!((removed, written), (Ok(false), Ok(())));
+        assert_eq!(redis.get(name).await, Ok(Some(key("x"))));
+    }
 }

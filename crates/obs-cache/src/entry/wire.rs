@@ -1,0 +1,157 @@
+//! The form of entries outside of this process.
+//!
+//! ```text
+//! magic "obs$" | version 1 | encoding 0 | flags | check 16 | created 8 | fresh_until 8 | keep_until 8
+//! | known 16 | unknown 4 | usage 5 x 8 | model 2 + n | route 2 + n | body | checksum 8
+//! ```
+//!
+//! Numbers are little-endian; usage, model and route are there where a flag says so. The checksum is over all
+//! before it. Everything is strict: what this version would not have written is not read.
+use std::sync::Arc;
+
+use bytes::{Buf, BufMut, Bytes, BytesMut};
+use obs_core::{Key, Paid, Usage, Usd};
+
+use super::Entry;
+use crate::{StoreError, StoreFault, Timestamp};
+
+const MAGIC: &[u8; 4] = b"obs$";
+const VERSION: u8 = 1;
+/// The body as it is. Compressed and encrypted ones will have numbers of their own.
+const PLAIN: u8 = 0;
+const CHECKSUM: usize = 8;
+
+const USAGE: u8 = 1;
+const MODEL: u8 = 1 << 1;
+const ROUTE: u8 = 1 << 2;
+const FALLBACK: u8 = 1 << 3;
+const FLAGS: u8 = USAGE | MODEL | ROUTE | FALLBACK;
+
+pub(super) fn encode(entry: &Entry, key: &Key) -> Bytes {
+    let (model, route) = (name(&entry.model), name(&entry.route));
+    let mut flags = 0;
+    for (flag, is_set) in [
+        (USAGE, entry.usage.is_some()),
+        (MODEL, model.is_some()),
+        (ROUTE, route.is_some()),
+        (FALLBACK, entry.fallback),
+    ] {
+        flags |= if is_set { flag } else { 0 };
+    }
+    let mut out = BytesMut::with_capacity(entry.body.len() + 256);
+    out.put_slice(MAGIC);
+    out.put_slice(&[VERSION, PLAIN, flags]);
+    out.put_slice(key.check());
+    for at in [entry.created, entry.fresh_until, entry.keep_until] {
+        out.put_u64_le(at.as_millis());
+    }
+    out.put_i128_le(entry.paid.known.pico());
+    out.put_u32_le(entry.paid.unknown);
+    if let Some(usage) = entry.usage {
+        for tokens in [
+            usage.input,
+            usage.cached_input,
+            usage.cache_write,
+            usage.output,
+            usage.reasoning,
+        ] {
+            out.put_u64_le(tokens);
+        }
+    }
+    for (length, name) in [model, route].into_iter().flatten() {
+        out.put_u16_le(length);
+        out.put_slice(name.as_bytes());
+    }
+    out.put_slice(&entry.body);
+    let checksum = checksum(&out);
+    out.put_slice(&checksum);
+    out.freeze()
+}
+
+pub(super) fn decode(bytes: &Bytes, key: &Key) -> Result<Entry, StoreError> {
+    let unreadable = || StoreError::from(StoreFault::Unreadable);
+    let mut rest = bytes.clone();
+    if !rest.starts_with(MAGIC) {
+        return Err(unreadable());
+    }
+    let at = rest.len().checked_sub(CHECKSUM).ok_or_else(unreadable)?;
+    if rest.split_off(at) != checksum(&rest)[..] {
+        return Err(unreadable());
+    }
+    rest.advance(MAGIC.len());
+    let (entry, check) = read(rest).ok_or_else(unreadable)?;
+    match check == *key.check() {
+        true => Ok(entry),
+        false => Err(StoreFault::Foreign.into()),
+    }
+}
+
+/// What comes after the magic, and before the checksum.
+fn read(mut rest: Bytes) -> Option<(Entry, [u8; 16])> {
+    let [version, encoding, flags] = array(&mut rest)?;
+    if (version, encoding, flags & !FLAGS) != (VERSION, PLAIN, 0) {
+        return None;
+    }
+    let check = array(&mut rest)?;
+    let mut moment = || {
+        Some(Timestamp::from_millis(u64::from_le_bytes(array(
+            &mut rest,
+        )?)))
+    };
+    let (created, fresh_until, keep_until) = (moment()?, moment()?, moment()?);
+    let paid = Paid {
+        known: Usd::from_pico(i128::from_le_bytes(array(&mut rest)?)),
+        unknown: u32::from_le_bytes(array(&mut rest)?),
+    };
+    let mut tokens = || Some(u64::from_le_bytes(array(&mut rest)?));
+    let usage = match flags & USAGE {
+        0 => None,
+        _ => Some(Usage {
+            input: tokens()?,
+            cached_input: tokens()?,
+            cache_write: tokens()?,
+            output: tokens()?,
+            reasoning: tokens()?,
+        }),
+    };
+    let mut text = |flag| -> Option<Option<Arc<str>>> {
+        if flags & flag == 0 {
+            return Some(None);
+        }
+        let length = usize::from(u16::from_le_bytes(array(&mut rest)?));
+        let text = (rest.len() >= length).then(|| rest.split_to(length))?;
+        Some(Some(std::str::from_utf8(&text).ok()?.into()))
+    };
+    let (model, route) = (text(MODEL)?, text(ROUTE)?);
+    let entry = Entry {
+        body: rest,
+        created,
+        fresh_until,
+        keep_until,
+        paid,
+        usage,
+        model,
+        route,
+        fallback: flags & FALLBACK != 0,
+    };
+    Some((entry, check))
+}
+
+fn array<const N: usize>(rest: &mut Bytes) -> Option<[u8; N]> {
+    let array = *rest.first_chunk()?;
+    rest.advance(N);
+    Some(array)
+}
+
+/// A name with its length; one that is too long to be written is left out.
+fn name(name: &Option<Arc<str>>) -> Option<(u16, &str)> {
+    let name = name.as_deref()?;
+    Some((u16::try_from(name.len()).ok()?, name))
+}
+
+fn checksum(bytes: &[u8]) -> [u8; CHECKSUM] {
+    *blake3::hash(bytes)
+        .as_bytes()
+        .first_chunk()
+        .expect("a hash is longer")
+}

@@ -1,0 +1,207 @@
+//! The response of a cache.
+use std::{
+    fmt,
+    future::Future,
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use obs_core::{BoxError, CacheNote, CacheStatus, Call, Error, LlmRequest, Replay};
+use pin_project_lite::pin_project;
+use tokio::time::Instant;
+use tower::util::Oneshot;
+use tower_service::Service;
+
+use crate::{
+    Entry, NotCached, Store, StoreError, StoreFault,
+    flight::Waiter,
+    ledger::Ended,
+    lookup::{Aboard, Found, Lookup},
+};
+
+pin_project! {
+    /// Looks up, then waits for the one call that all equal questions share.
+    ///
+    /// Dropping it leaves that call: another who waits takes it over, and when there is nobody, it is dropped.
+    #[must_use = "futures do nothing unless polled"]
+    pub struct ResponseFuture<S, R, St>
+    where
+        S: Service<Call<R>>,
+        S::Response: Replay,
+        St: Store,
+    {
+        #[pin]
+        state: State<S, R, St>,
+    }
+}
+
+pin_project! {
+    #[project = StateProj]
+    enum State<S, R, St>
+    where
+        S: Service<Call<R>>,
+        S::Response: Replay,
+        St: Store,
+    {
+        Asked { #[pin] get: St::Get, since: Option<Instant>, lookup: Option<Lookup<S, R, St>> },
+        // The store is not asked.
+        Unasked { lookup: Option<Lookup<S, R, St>> },
+        // `own`: a follower's call, for the case that the answer cannot be shared.
+        Shared { waiter: Waiter<S::Response>, own: Option<(S, Call<R>)> },
+        Direct { #[pin] call: Oneshot<S, Call<R>> },
+        Refused { error: Option<Error> },
+    }
+}
+
+impl<S, R, St> ResponseFuture<S, R, St>
+where
+    S: Service<Call<R>>,
+    S::Response: Replay,
+    St: Store,
+{
+    pub(crate) fn asked(get: St::Get, lookup: Lookup<S, R, St>) -> Self {
+        let (since, lookup) = (None, Some(lookup));
+        Self {
+            state: State::Asked { get, since, lookup },
+        }
+    }
+
+    pub(crate) fn unasked(lookup: Lookup<S, R, St>) -> Self {
+        let lookup = Some(lookup);
+        Self {
+            state: State::Unasked { lookup },
+        }
+    }
+
+    pub(crate) fn direct(inner: S, call: Call<R>, status: CacheStatus) -> Self {
+        Self {
+            state: State::direct(inner, call, status),
+        }
+    }
+
+    pub(crate) fn refused(error: Error) -> Self {
+        let error = Some(error);
+        Self {
+            state: State::Refused { error },
+        }
+    }
+}
+
+impl<S, R, St> State<S, R, St>
+where
+    S: Service<Call<R>>,
+    S::Response: Replay,
+    St: Store,
+{
+    fn direct(inner: S, call: Call<R>, status: CacheStatus) -> Self {
+        let note = CacheNote::new(status);
+        call.context
+            .journal
+            .with(|report| report.cache = Some(note));
+        Self::Direct {
+            call: Oneshot::new(inner, call),
+        }
+    }
+}
+
+impl<S, R, St> Future for ResponseFuture<S, R, St>
+where
+    S: Service<Call<R>> + Clone + Send + 'static,
+    S::Response: Replay,
+    S::Error: Into<BoxError>,
+    S::Future: Send,
+    R: LlmRequest + Send + 'static,
+    St: Store,
+{
+    type Output = Result<S::Response, Error>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut state = self.project().state;
+        loop {
+            let next = match state.as_mut().project() {
+                StateProj::Asked { get, since, lookup } => {
+                    let asking = lookup.as_ref().expect("polled after completion");
+                    if since.is_none() && asking.shared.ledger.is_timed() {
+                        *since = Some(Instant::now());
+                    }
+                    let found = ready!(poll_store(get, cx));
+                    let lookup = lookup.take().expect("present");
+                    match lookup.found(found, *since) {
+                        Found::Hit(answer) => return Poll::Ready(Ok(answer)),
+                        Found::Nothing(lookup) => Self::miss(*lookup)?,
+                    }
+                }
+                StateProj::Unasked { lookup } => {
+                    Self::miss(lookup.take().expect("polled after completion"))?
+                }
+                StateProj::Shared { waiter, own } => match ready!(waiter.poll(cx))? {
+                    Some(answer) => return Poll::Ready(Ok(answer)),
+                    None => {
+                        let (inner, call) = own.take().expect("the leader has its answer");
+                        State::direct(inner, call, CacheStatus::Miss)
+                    }
+                },
+                StateProj::Direct { call } => return call.poll(cx).map_err(Error::from_any),
+                StateProj::Refused { error } => {
+                    return Poll::Ready(Err(error.take().expect("polled after completion")));
+                }
+            };
+            state.set(next);
+        }
+    }
+}
+
+impl<S, R, St> ResponseFuture<S, R, St>
+where
+    S: Service<Call<R>> + Clone + Send + 'static,
+    S::Response: Replay,
+    S::Error: Into<BoxError>,
+    S::Future: Send,
+    R: LlmRequest + Send + 'static,
+    St: Store,
+{
+    fn miss(mut lookup: Lookup<S, R, St>) -> Result<State<S, R, St>, Error> {
+        if lookup.call.context.cache.only_if_cached {
+            lookup.tally.end(Ended::Miss);
+            let note = CacheNote::new(CacheStatus::Miss);
+            let journal = &lookup.call.context.journal;
+            journal.with(|report| report.cache = Some(note));
+            return Err(NotCached::error());
+        }
+        let Aboard { waiter, own } = lookup.board();
+        Ok(State::Shared { waiter, own })
+    }
+}
+
+/// A fault and a panic are alike: there is nothing.
+fn poll_store<F>(get: Pin<&mut F>, cx: &mut Context<'_>) -> Poll<Result<Option<Entry>, StoreFault>>
+where
+    F: Future<Output = Result<Option<Entry>, StoreError>>,
+{
+    match catch_unwind(AssertUnwindSafe(|| get.poll(cx))) {
+        Ok(found) => found.map_err(|error| {
+            tracing::debug!(%error, "a look-up failed");
+            error.fault()
+        }),
+        Err(_) => Poll::Ready(Err(StoreFault::Panicked)),
+    }
+}
+
+impl<S, R, St> fmt::Debug for ResponseFuture<S, R, St>
+where
+    S: Service<Call<R>>,
+    S::Response: Replay,
+    St: Store,
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = match self.state {
+            State::Asked { .. } => "asked",
+            State::Unasked { .. } => "unasked",
+            State::Shared { .. } => "shared",
+            State::Direct { .. } => "direct",
+            State::Refused { .. } => "refused",
+        };
+        f.debug_tuple("ResponseFuture").field(&state).finish()
+    }
+}

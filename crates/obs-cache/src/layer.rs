@@ -1,0 +1,166 @@
+//! Settings, and the layer.
+use std::{sync::Arc, time::Duration};
+
+use obs_core::FingerprintSecret;
+use obs_metrics::Metrics;
+use tower_layer::Layer;
+
+use crate::{Cache, Clock, Stats, Store, flight::Flights, ledger::Ledger, service::Shared};
+
+/// Puts a cache around a service.
+///
+/// Plain settings: each service that it makes has flights of its own, and shares them with its clones. All of them
+/// share the store, and count together ([`stats`](Self::stats)).
+#[derive(Clone, Debug)]
+pub struct CacheLayer<St> {
+    pub(crate) store: St,
+    pub(crate) settings: Settings,
+    ledger: Arc<Ledger>,
+    metrics: Option<Metrics>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    pub(crate) ttl: Duration,
+    pub(crate) max_entry_bytes: usize,
+    pub(crate) secret: Option<FingerprintSecret>,
+    pub(crate) tenants: Tenants,
+    pub(crate) fallbacks: Fallbacks,
+    pub(crate) clock: Clock,
+}
+
+/// Whether tenants see each other's answers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Tenants {
+    /// They do not.
+    #[default]
+    Apart,
+    /// They do: for callers of one organization, whose answers hold nothing that is for one of them alone.
+    Together,
+}
+
+/// What becomes of an answer that a route gave in the place of another that had failed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Fallbacks {
+    /// It is given to those who wait, and not kept: a stopgap should not outlive the outage.
+    #[default]
+    Forget,
+    /// It is kept as any other.
+    Keep,
+}
+
+impl<St> CacheLayer<St> {
+    /// Keeps answers in this store, for an hour.
+    #[must_use]
+    pub fn new(store: St) -> Self {
+        Self {
+            store,
+            settings: Settings {
+                ttl: Duration::from_secs(3600),
+                max_entry_bytes: 1 << 20,
+                secret: None,
+                tenants: Tenants::default(),
+                fallbacks: Fallbacks::default(),
+                clock: Clock::system(),
+            },
+            ledger: Arc::default(),
+            metrics: None,
+        }
+    }
+
+    /// For how long an answer is given again: an hour by default. It is kept in milliseconds.
+    ///
+    /// # Panics
+    ///
+    /// With less than a millisecond: leave the layer out instead.
+    #[must_use]
+    pub fn ttl(mut self, ttl: Duration) -> Self {
+        let enough = ttl >= Duration::from_millis(1);
+        assert!(
+            enough,
+            "a cache that keeps nothing is no cache: leave the layer out"
+        );
+        self.settings.ttl = ttl;
+        self
+    }
+
+    /// Largest answer in bytes that is kept: 1 MiB by default. So much of a stream is held for callers who join
+    /// it, and for those who read more slowly than others; who falls behind further is cut off.
+    ///
+    /// # Panics
+    ///
+    /// With zero.
+    #[must_use]
+    pub fn max_entry_bytes(mut self, bytes: usize) -> Self {
+        assert!(bytes > 0, "an answer has a byte at least");
+        self.settings.max_entry_bytes = bytes;
+        self
+    }
+
+    /// A secret for keys: who does not know it cannot tell from a key what was asked. Processes that are to share
+    /// answers need the same one; without, a fixed one does.
+    #[must_use]
+    pub fn key(mut self, secret: FingerprintSecret) -> Self {
+        self.settings.secret = Some(secret);
+        self
+    }
+
+    /// Whether tenants see each other's answers: they do not by default.
+    #[must_use]
+    pub fn tenants(mut self, tenants: Tenants) -> Self {
+        self.settings.tenants = tenants;
+        self
+    }
+
+    /// What becomes of an answer that was given in the place of another: it is not kept by default.
+    #[must_use]
+    pub fn fallbacks(mut self, fallbacks: Fallbacks) -> Self {
+        self.settings.fallbacks = fallbacks;
+        self
+    }
+
+    /// Wall time: the system's by default.
+    #[must_use]
+    pub fn clock(mut self, clock: Clock) -> Self {
+        self.settings.clock = clock;
+        self
+    }
+
+    /// Where counts are shown: [`Metrics::global`] by default. From here on it counts anew.
+    #[must_use]
+    pub fn metrics(mut self, metrics: &Metrics) -> Self {
+        self.metrics = Some(metrics.clone());
+        self.ledger = Arc::default();
+        self
+    }
+
+    /// What all services of this layer, and of its clones, have counted so far.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        self.ledger.stats()
+    }
+
+    /// The store.
+    #[must_use]
+    pub const fn store(&self) -> &St {
+        &self.store
+    }
+}
+
+impl<S, St: Store> Layer<S> for CacheLayer<St> {
+    type Service = Cache<S, St>;
+
+    fn layer(&self, inner: S) -> Cache<S, St> {
+        let metrics = self.metrics.clone().unwrap_or_else(Metrics::global);
+        self.ledger.register(&metrics);
+        self.store.observe(&metrics);
+        let shared = Shared {
+            store: self.store.clone(),
+            settings: self.settings.clone(),
+            ledger: self.ledger.clone(),
+            flights: Flights::default(),
+        };
+        Cache::new(inner, Arc::new(shared))
+    }
+}

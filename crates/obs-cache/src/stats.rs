@@ -1,0 +1,42 @@
+//! The figures of a layer.
+use obs_core::Usd;
+
+/// What a [`CacheLayer`](crate::CacheLayer) counted so far: the same figures as its metrics. Each call is counted
+/// once, however it ends: as a hit, a miss, bypassed, cancelled, or a follower that failed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Stats {
+    /// Calls that were answered from the store, or by another's call.
+    pub hits: u64,
+    /// Of the hits: with an answer that was no longer fresh.
+    pub stale: u64,
+    /// Of the hits: answered by another's call.
+    pub coalesced: u64,
+    /// Calls that there was no answer for, and which were made or refused.
+    pub misses: u64,
+    /// Calls for which the cache was not asked.
+    pub bypassed: u64,
+    /// Calls that were dropped, or had no more time, before there was an answer.
+    pub cancelled: u64,
+    /// Calls that waited for another's call, which failed.
+    pub followers_failed: u64,
+    /// What the answers of hits had cost when they were made, as far as that is known.
+    pub saved: Usd,
+    /// Faults of the store in look-ups. None of them failed a call.
+    pub store_faults: u64,
+}
+
+impl Stats {
+    /// Hits among hits and misses; `None` while there are none of either.
+    #[must_use]
+    pub fn hit_rate(&self) -> Option<f64> {
+        let all = self.hits + self.misses;
+        (all > 0).then(|| self.hits as f64 / all as f64)
+    }
+
+    /// All calls that have ended.
+    #[must_use]
+    pub const fn calls(&self) -> u64 {
+        self.hits + self.misses + self.bypassed + self.cancelled + self.followers_failed
+    }
+}

@@ -1,0 +1,48 @@
+//! Where answers are kept.
+mod boxed;
+mod error;
+mod memory;
+#[cfg(feature = "redis")]
+mod redis;
+mod tiered;
+
+use std::future::Future;
+
+use obs_core::Key;
+use obs_metrics::Metrics;
+
+#[cfg(feature = "redis")]
+pub use self::redis::{RedisGet, RedisStats, RedisStore};
+pub use self::{
+    boxed::BoxStore,
+    error::{StoreError, StoreFault},
+    memory::{Memory, MemoryStats},
+    tiered::{Tiered, TieredGet},
+};
+use crate::{Entry, Timestamp};
+
+/// Where answers are kept. A clone is another handle to the same store.
+///
+/// A fault of a store fails no call: errors and panics are misses. But a call waits for [`get`](Self::get), so a
+/// store bounds the time of that by itself.
+///
+/// Freshness is in the [`Entry`]; a store need only drop entries once
+/// [`keep_until`](Entry::keep_until) has passed, and may do so at any time before.
+pub trait Store: Clone + Send + Sync + 'static {
+    /// Looks an entry up.
+    type Get: Future<Output = Result<Option<Entry>, StoreError>>;
+
+    /// The entry of this key, whose [`check`](Key::check) agrees. Nothing has to happen before the future is
+    /// polled.
+    fn get(&self, key: &Key, now: Timestamp) -> Self::Get;
+
+    /// Keeps an entry, over one that is there already. It neither waits nor fails: a store that needs time queues,
+    /// drops when the queue is full, and counts that.
+    fn put(&self, key: &Key, entry: Entry, now: Timestamp);
+
+    /// Forgets an entry. It neither waits nor fails.
+    fn remove(&self, key: &Key);
+
+    /// Shows what the store counts. The layer calls it when it makes a service; only the first call counts.
+    fn observe(&self, _metrics: &Metrics) {}
+}

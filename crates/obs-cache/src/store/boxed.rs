@@ -1,0 +1,72 @@
+//! A store of a kind that is chosen at run time.
+use std::{fmt, future::Future, pin::Pin, sync::Arc};
+
+use obs_core::Key;
+use obs_metrics::Metrics;
+
+use crate::{Entry, Store, StoreError, Timestamp};
+
+/// A store of a kind that is chosen at run time, for the price of one box a look-up.
+#[derive(Clone)]
+pub struct BoxStore(Arc<dyn AnyStore>);
+
+type Get = Pin<Box<dyn Future<Output = Result<Option<Entry>, StoreError>> + Send>>;
+
+trait AnyStore: Send + Sync {
+    fn get(&self, key: &Key, now: Timestamp) -> Get;
+    fn put(&self, key: &Key, entry: Entry, now: Timestamp);
+    fn remove(&self, key: &Key);
+    fn observe(&self, metrics: &Metrics);
+}
+
+impl BoxStore {
+    /// Hides the kind of this store.
+    #[must_use]
+    pub fn new<S: Store<Get: Send + 'static>>(store: S) -> Self {
+        Self(Arc::new(store))
+    }
+}
+
+impl<S: Store<Get: Send + 'static>> AnyStore for S {
+    fn get(&self, key: &Key, now: Timestamp) -> Get {
+        Box::pin(Store::get(self, key, now))
+    }
+
+    fn put(&self, key: &Key, entry: Entry, now: Timestamp) {
+        Store::put(self, key, entry, now);
+    }
+
+    fn remove(&self, key: &Key) {
+        Store::remove(self, key);
+    }
+
+    fn observe(&self, metrics: &Metrics) {
+        Store::observe(self, metrics);
+    }
+}
+
+impl Store for BoxStore {
+    type Get = Get;
+
+    fn get(&self, key: &Key, now: Timestamp) -> Get {
+        self.0.get(key, now)
+    }
+
+    fn put(&self, key: &Key, entry: Entry, now: Timestamp) {
+        self.0.put(key, entry, now);
+    }
+
+    fn remove(&self, key: &Key) {
+        self.0.remove(key);
+    }
+
+    fn observe(&self, metrics: &Metrics) {
+        self.0.observe(metrics);
+    }
+}
+
+impl fmt::Debug for BoxStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("BoxStore(..)")
+    }
+}

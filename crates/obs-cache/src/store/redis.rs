@@ -1,0 +1,228 @@
+//! Answers in Redis, for several processes.
+use std::{
+    fmt,
+    future::Future,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use obs_core::{Background, Key};
+use obs_metrics::{Count, Metrics};
+use obs_redis::{Fault, Redis, State};
+use opentelemetry::KeyValue;
+
+use crate::{
+    Entry, Store, StoreError, StoreFault, Timestamp,
+    ledger::{Faults, STORE_ERRORS, STORE_ERRORS_WHAT},
+};
+
+/// Before the hexadecimal digits of a key. No prompt text is in a key.
+const PREFIX: &[u8; 4] = b"obs:";
+const HEX: &[u8; 16] = b"0123456789abcdef";
+
+/// Nobody waits for writes, so they may take so many times as long as a look-up.
+const WRITE_PATIENCE: u32 = 10;
+
+/// Answers in Redis: shared by all processes that use the same server and the same key.
+///
+/// A look-up takes at most the [budget](obs_redis::Builder::budget) of the connection, and next to nothing while
+/// the server is away. Writes are off the caller's path, by a [`Background`]: what it has no room for is dropped
+/// and counted. Redis holds answers as they are, unencrypted.
+#[derive(Clone)]
+pub struct RedisStore(Arc<Inner>);
+
+struct Inner {
+    redis: Redis,
+    writes: Redis,
+    background: Background,
+    ledger: Ledger,
+    observed: AtomicBool,
+}
+
+#[derive(Default)]
+struct Ledger {
+    written: Count,
+    dropped: Count,
+    faults: Faults,
+}
+
+/// A look-up in Redis.
+#[must_use = "futures do nothing unless polled"]
+pub struct RedisGet(Pin<Box<dyn Future<Output = Result<Option<Entry>, StoreError>> + Send>>);
+
+/// What a [`RedisStore`] has written, and the state of its connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RedisStats {
+    /// What the breaker in front of the server lets through.
+    pub breaker: State,
+    /// How often the breaker has opened.
+    pub opened: u64,
+    /// Entries that were written.
+    pub written: u64,
+    /// Writes that there was no room for.
+    pub dropped: u64,
+    /// Writes and removals that failed.
+    pub failed: u64,
+}
+
+impl RedisStore {
+    /// Keeps answers behind this connection, and writes them by this `Background`, which bounds how many writes are
+    /// under way at a time.
+    #[must_use]
+    pub fn new(redis: Redis, background: Background) -> Self {
+        let writes = redis.within(redis.budget().saturating_mul(WRITE_PATIENCE));
+        Self(Arc::new(Inner {
+            redis,
+            writes,
+            background,
+            ledger: Ledger::default(),
+            observed: AtomicBool::new(false),
+        }))
+    }
+
+    /// What happened so far.
+    #[must_use]
+    pub fn stats(&self) -> RedisStats {
+        let (redis, ledger) = (self.0.redis.stats(), &self.0.ledger);
+        RedisStats {
+            breaker: redis.state,
+            opened: redis.opened,
+            written: ledger.written.get(),
+            dropped: ledger.dropped.get(),
+            failed: ledger.faults.sum(),
+        }
+    }
+
+    /// Runs a write when there is room, and counts how it ends.
+    fn write<F>(&self, write: impl FnOnce(Redis) -> F + Send + 'static)
+    where
+        F: Future<Output = Result<(), Fault>> + Send,
+    {
+        let inner = self.0.clone();
+        let work = async move {
+            match write(inner.writes.clone()).await {
+                Ok(()) => inner.ledger.written.inc(),
+                Err(fault) => inner.ledger.faults.count(kind(&fault)),
+            }
+        };
+        if self.0.background.spawn(work).is_err() {
+            self.0.ledger.dropped.inc();
+        }
+    }
+}
+
+impl Store for RedisStore {
+    type Get = RedisGet;
+
+    fn get(&self, key: &Key, _: Timestamp) -> RedisGet {
+        let (redis, key) = (self.0.redis.clone(), *key);
+        RedisGet(Box::pin(async move {
+            match redis.get(name(&key)).await {
+                Ok(None) => Ok(None),
+                Ok(Some(bytes)) => Entry::decode(&bytes, &key).map(Some),
+                Err(fault) => Err(StoreError::new(kind(&fault), fault)),
+            }
+        }))
+    }
+
+    fn put(&self, key: &Key, entry: Entry, now: Timestamp) {
+        let (key, ttl) = (*key, entry.keep_for(now));
+        let Some(ttl) = ttl else { return };
+        self.write(move |redis| async move {
+            // Here, and not on the caller's path.
+            let bytes = entry.encode(&key);
+            redis.set(name(&key), bytes, ttl).await
+        });
+    }
+
+    fn remove(&self, key: &Key) {
+        let key = *key;
+        self.write(move |redis| async move { redis.del(name(&key)).await.map(drop) });
+    }
+
+    fn observe(&self, metrics: &Metrics) {
+        if self.0.observed.swap(true, Relaxed) {
+            return;
+        }
+        let this = self.clone();
+        metrics.counter(STORE_ERRORS, STORE_ERRORS_WHAT, move |tell| {
+            this.0.ledger.faults.tell("write", tell);
+        });
+        let this = self.clone();
+        let what = "Writes to the store that there was no room for.";
+        metrics.counter("cache_write_drops_total", what, move |tell| {
+            tell(&[], this.stats().dropped);
+        });
+        let this = self.clone();
+        let what = "How often the breaker in front of the store has opened.";
+        metrics.counter("cache_breaker_opened_total", what, move |tell| {
+            tell(&[], this.stats().opened);
+        });
+        let this = self.clone();
+        let what = "1 for the state of the breaker in front of the store, 0 for the others.";
+        metrics.up_down("cache_breaker_state", what, move |tell| {
+            let now = this.stats().breaker;
+            for state in [
+                State::Connecting,
+                State::Closed,
+                State::Open,
+                State::HalfOpen,
+            ] {
+                let label = KeyValue::new("state", state.as_str());
+                tell(&[label], i64::from(state == now));
+            }
+        });
+    }
+}
+
+impl Future for RedisGet {
+    type Output = Result<Option<Entry>, StoreError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.0.as_mut().poll(cx)
+    }
+}
+
+impl fmt::Debug for RedisStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RedisStore")
+            .field("redis", &self.0.redis)
+            .field("stats", &self.stats())
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for RedisGet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("RedisGet(..)")
+    }
+}
+
+fn name(key: &Key) -> Bytes {
+    let mut name = [0; PREFIX.len() + 64];
+    let (prefix, digits) = name.split_at_mut(PREFIX.len());
+    prefix.copy_from_slice(PREFIX);
+    for (pair, byte) in digits.chunks_exact_mut(2).zip(key.id()) {
+        pair[0] = HEX[usize::from(byte >> 4)];
+        pair[1] = HEX[usize::from(byte & 15)];
+    }
+    Bytes::copy_from_slice(&name)
+}
+
+fn kind(fault: &Fault) -> StoreFault {
+    match fault {
+        Fault::Refused => StoreFault::Refused,
+        Fault::Unavailable(_) => StoreFault::Unavailable,
+        Fault::Timeout(_) => StoreFault::Timeout,
+        Fault::Server { .. } => StoreFault::Server,
+        Fault::TooLarge { .. } => StoreFault::TooLarge,
+        Fault::Busy => StoreFault::Busy,
+        _ => StoreFault::Other,
+    }
+}

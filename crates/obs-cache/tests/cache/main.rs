@@ -1,0 +1,16 @@
+//! The cache, its flights and its stores.
+mod chat;
+mod contract;
+mod counting;
+mod directives;
+mod entries;
+mod flights;
+mod keys;
+mod memory;
+mod payer;
+mod plain;
+mod races;
+#[cfg(feature = "redis")]
+mod redis;
+mod storing;
+mod streams;
