@@ -1,4 +1,8 @@
 //! Until when an answer is wanted.
+mod wire;
+
+pub use self::wire::InvalidTimeout;
+
 use std::{
     sync::{Arc, Mutex},
     time::Duration,
@@ -53,8 +57,14 @@ impl Deadline {
     /// This deadline, and at most so long from now.
     #[must_use]
     pub fn within(self, limit: Duration, grace: Duration) -> Self {
+        self.within_since(Instant::now(), limit, grace)
+    }
+
+    /// This deadline, and at most so long from `start`, for who has looked at the clock already.
+    #[must_use]
+    pub fn within_since(self, start: Instant, limit: Duration, grace: Duration) -> Self {
         // A sum that no clock can show is no limit.
-        let late = Instant::now().checked_add(limit);
+        let late = start.checked_add(limit);
         self.bounded(late, late.and_then(|late| late.checked_add(grace)))
     }
 

@@ -50,7 +50,7 @@ pub use self::{
     call::Call,
     commit::{Commit, Committed},
     context::CallContext,
-    deadline::Deadline,
+    deadline::{Deadline, InvalidTimeout},
     directives::{CacheDirectives, InvalidDirective, MaxStale},
     elapsed::{Elapsed, Limit},
     error::{BoxError, Error, ErrorKind, Fault},
