@@ -4,7 +4,8 @@ use std::time::Duration;
 use obs_core::{AttemptLayer, Call, Deadline, Elapsed, Error, ErrorKind, Limit, Outcome};
 use obs_metrics::Metrics;
 use obs_router::{Backends, Route, RouterLayer};
-use tokio::time::Instant;
+use tokio::time::{Instant, advance};
+use tokio_test::{assert_pending, assert_ready, task};
 use tower::{Service, ServiceExt, service_fn, util::BoxCloneSyncService};
 use tower_layer::Layer;
 use tower_test::mock;
@@ -150,6 +151,33 @@ async fn the_share_is_in_the_context_of_a_plain_attempt() {
     });
     let call = within(ask(), 10 * S);
     cheap_first().layer(inner).oneshot(call).await.unwrap();
+}
+
+/// In the context of a stream it would cut what is well under way.
+#[tokio::test(start_paused = true)]
+async fn the_share_is_not_in_the_context_of_a_streamed_attempt() {
+    let start = Instant::now();
+    let inner = service_fn(move |call: Call<Ask>| async move {
+        assert_eq!(call.context.deadline.end(), Some(start + 10 * S));
+        Ok::<_, Error>(good())
+    });
+    let call = within(ask_streamed(), 10 * S);
+    cheap_first().layer(inner).oneshot(call).await.unwrap();
+}
+
+/// Its error comes when the whole call's time is up already.
+#[tokio::test(start_paused = true)]
+async fn no_route_is_tried_after_the_deadline() {
+    let (inner, mut handle) = mock::pair::<Call<Ask>, Reply>();
+    let mut router = cheap_first().layer(inner);
+    let mut answer = task::spawn(router.call(within(ask(), 10 * S)));
+    assert_pending!(answer.poll());
+    let (_, send) = handle.next_request().await.expect("asked");
+    advance(11 * S).await;
+    send.send_error(bad(ErrorKind::Upstream));
+    let error = assert_ready!(answer.poll()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Upstream);
+    assert!(task::spawn(handle.next_request()).poll().is_pending());
 }
 
 type Any = BoxCloneSyncService<Call<Ask>, Reply, Error>;

@@ -1,5 +1,5 @@
 //! Answers that a judge looks at.
-use obs_core::{Call, Commit, Deadline, LlmChunk, Purpose};
+use obs_core::{Call, Commit, Deadline, ErrorKind, LlmChunk, Purpose};
 use obs_metrics::Metrics;
 use obs_router::{Judge, Route, RouterLayer, Verdict};
 use tokio::time::{Instant, sleep};
@@ -100,12 +100,24 @@ async fn routes_are_climbed_one_by_one() {
 
 #[tokio::test(start_paused = true)]
 async fn who_names_a_route_gets_its_answer_unjudged() {
-    let layer = cheap_first().obey_names("auto").judge(wants("nothing"));
+    let [cheap, premium] = routes();
+    let layer = RouterLayer::new(to("premium"), [cheap.fallback(["premium"]), premium]);
+    let layer = layer.metrics(&Metrics::disabled()).obey_names("auto");
     let script = script([(0, Ok(whole("a")))]);
-    assert_eq!(
-        run(&layer, &script, ask_for("cheap")).await.unwrap().text(),
-        "a"
-    );
+    let answer = run(&layer.judge(wants("nothing")), &script, ask_for("cheap")).await;
+    assert_eq!(answer.unwrap().text(), "a");
+}
+
+/// The rejected answer is nobody's answer, also when the better route fails.
+#[tokio::test(start_paused = true)]
+async fn a_rejected_answer_is_not_the_chosen_one() {
+    let layer = cheap_first().judge(wants("b"));
+    let call = ask();
+    let journal = call.journal();
+    let script = script([(0, Ok(whole("a"))), (0, Err(bad(ErrorKind::Upstream)))]);
+    run(&layer, &script, call).await.unwrap_err();
+    assert!(journal.read().chosen().is_none());
+    assert_eq!(layer.stats().saved(), units(0));
 }
 
 /// A good answer late is worse than an unjudged one.
