@@ -1,5 +1,6 @@
 //! What the whole-stack tests share.
 pub mod chat;
+pub mod http;
 pub mod scrape;
 
 #[cfg(doctest)]
