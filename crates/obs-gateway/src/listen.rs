@@ -9,8 +9,9 @@ use hyper_util::{
 };
 use tokio::{io::DuplexStream, sync::mpsc, task::JoinSet, time::timeout};
 
-/// A client that does not finish its headers by then is no client.
-const HEADERS: Duration = Duration::from_secs(30);
+/// For how long a connection may stay without (complete) headers of a request: longer than load balancers keep theirs
+/// open, so that they are the ones who close.
+const HEADERS: Duration = Duration::from_secs(75);
 /// Bytes that a connection in memory holds each way.
 const IN_MEMORY: usize = 64 << 10;
 

@@ -289,6 +289,23 @@ async fn a_caller_that_leaves_cancels_its_call() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_body_that_does_not_come_is_a_408() {
+    let gateway = slow("1", &[]);
+    let never = Body::from_stream(futures_util::stream::pending::<
+        Result<axum::body::Bytes, std::io::Error>,
+    >());
+    let request = Request::post("/v1/chat/completions")
+        .header("host", "gateway")
+        .header("content-type", "application/json");
+    let start = Instant::now();
+    let answer = gateway.send(request.body(never).unwrap()).await;
+    assert_eq!(
+        (answer.status(), start.elapsed()),
+        (StatusCode::REQUEST_TIMEOUT, seconds(120))
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn concurrent_equal_questions_are_one_call() {
     let gateway = slow("1", &[]);
     let question = ask("premium", "Hi");

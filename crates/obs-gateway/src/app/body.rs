@@ -13,11 +13,21 @@ use crate::refusal::Refusal;
 /// not a broken connection.
 const LINGER: (usize, Duration) = (128 << 20, Duration::from_secs(10));
 
+/// Longest that a body may take to come.
+const PATIENCE: Duration = Duration::from_secs(120);
+
 /// Reads a body of at most so many bytes.
 pub(super) async fn read(headers: &HeaderMap, body: Body, most: usize) -> Result<Bytes, Refusal> {
+    let reading = timeout(PATIENCE, whole(headers, body, most));
+    reading.await.unwrap_or_else(|_| {
+        let message = format!("the body did not come within {PATIENCE:?}");
+        Err(Refusal::new(StatusCode::REQUEST_TIMEOUT, message).code("request_timeout"))
+    })
+}
+
+async fn whole(headers: &HeaderMap, mut body: Body, most: usize) -> Result<Bytes, Refusal> {
     let announced = headers.get(header::CONTENT_LENGTH);
     let announced = announced.and_then(|v| v.to_str().ok()?.parse::<usize>().ok());
-    let mut body = body;
     if announced.is_some_and(|length| length > most) {
         // Who waits for a 100 has sent nothing yet.
         if !headers.contains_key(header::EXPECT) {

@@ -138,7 +138,8 @@ pub(super) fn named(
     answer: Result<Response, Refusal>,
 ) -> Response {
     let mut response = answer.unwrap_or_else(|refusal| {
-        tracing::debug!(call = &**id, status = refusal.status().as_u16(), %refusal, "refused");
+        // Its words name fields and models, never what is asked.
+        tracing::info!(call = &**id, status = refusal.status().as_u16(), %refusal, "refused");
         errors::refusal(&refusal)
     });
     told::call(response.headers_mut(), id);

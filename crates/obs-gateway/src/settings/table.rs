@@ -198,12 +198,12 @@ pub(crate) const SCALARS: &[Scalar] = &[
     ),
     unset(
         "router.cheap_model",
-        "Model of the route `cheap` where no [[routes]] are given; unset: gpt-6-luna, or the simulated one",
+        "Model of the route `cheap` where no `[[routes]]` are given; unset: gpt-6-luna, or the simulated one",
         |s, v| put(&mut s.router.cheap_model, parse::model(v).map(Some)),
     ),
     unset(
         "router.premium_model",
-        "Model of the route `premium` where no [[routes]] are given; unset: gpt-6.1-sol, or the simulated one",
+        "Model of the route `premium` where no `[[routes]]` are given; unset: gpt-6.1-sol, or the simulated one",
         |s, v| put(&mut s.router.premium_model, parse::model(v).map(Some)),
     ),
     scalar(
@@ -321,6 +321,23 @@ mod tests {
                 !(scalar.secret && scalar.default.is_some()),
                 "{}",
                 scalar.name
+            );
+        }
+    }
+
+    #[test]
+    fn the_readme_lists_every_setting_as_it_is() {
+        let readme = include_str!("../../README.md");
+        for scalar in SCALARS {
+            let Scalar { name, about, .. } = scalar;
+            let default = scalar
+                .default
+                .map(|default| format!("`{default}`"))
+                .unwrap_or_default();
+            let row = format!("| `{name}` | {default} | {about} |");
+            assert!(
+                readme.contains(&row),
+                "the README should have this row:\n{row}"
             );
         }
     }
