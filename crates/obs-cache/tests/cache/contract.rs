@@ -160,8 +160,9 @@ fn it_fits_into_handlers_and_boxes() {
 
 #[tokio::test]
 async fn errors_of_other_layers_are_recognised() {
-    let inner =
-        service_fn(async |_: Call<Req>| Err::<Chat, _>(Error::new(ErrorKind::RateLimited, "no")));
+    let inner = service_fn(|_: Call<Req>| async move {
+        Err::<Chat, _>(Error::new(ErrorKind::RateLimited, "no"))
+    });
     let buffered = tower::buffer::Buffer::new(inner, 4);
     let cache = layer(Shelf::default()).layer(buffered);
     let error = cache.oneshot(req(false)).await.err().unwrap();

@@ -197,7 +197,7 @@ async fn a_leaders_deadline_is_its_own() {
 #[tokio::test(start_paused = true)]
 async fn who_was_cut_does_not_pay_although_its_future_is_still_there() {
     let attempts = AttemptLayer::new(prices());
-    let cache = layer(Shelf::default()).layer(attempts.layer(service_fn(async |_: Req| {
+    let cache = layer(Shelf::default()).layer(attempts.layer(service_fn(|_: Req| async move {
         tokio::time::sleep(Duration::from_secs(3)).await;
         Ok::<_, Error>(whole("hi"))
     })));

@@ -139,7 +139,7 @@ async fn a_failed_call_saves_nothing() {
 #[tokio::test]
 async fn unknown_costs_save_an_unknown_amount_and_not_nothing() {
     let attempts = AttemptLayer::new(PriceTable::new());
-    let model = service_fn(async |_: Req| Ok::<_, BoxError>(whole("hi")));
+    let model = service_fn(|_: Req| async move { Ok::<_, BoxError>(whole("hi")) });
     let layer = layer(Memory::new(1 << 20));
     let cache = layer.layer(attempts.layer(model));
     for want in [CacheStatus::Miss, CacheStatus::Hit] {
@@ -192,7 +192,7 @@ async fn a_guard_declared_after_its_stream_finds_the_journal_complete() {
         _guard: Guard,
     }
     let attempts = AttemptLayer::new(prices());
-    let cache = layer(Shelf::default()).layer(attempts.layer(service_fn(async |_: Req| {
+    let cache = layer(Shelf::default()).layer(attempts.layer(service_fn(|_: Req| async move {
         let (tx, chat) = stream();
         for chunk in [bill(5), stop()] {
             tx.send(Ok(chunk)).unwrap();

@@ -50,7 +50,7 @@ async fn a_hit_tells_the_age_the_route_and_what_the_answer_was() {
         let mut context = call.context.child(Purpose::First);
         context.route = Some("cheap".into());
         let call = Call::with_context(call.request, context);
-        let model = service_fn(async |_: Req| Ok::<_, Error>(whole("hi")));
+        let model = service_fn(|_: Req| async move { Ok::<_, Error>(whole("hi")) });
         let attempts = AttemptLayer::new(prices()).layer(model);
         attempts.oneshot(call).await
     });

@@ -171,7 +171,7 @@ async fn no_wake_up_is_lost_and_every_attempt_has_one_payer_under_random_drops()
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_thousand_calls_are_counted_once_each() {
     let layer = layer(Memory::new(1 << 20));
-    let cache = layer.layer(service_fn(async |call: Call<Req>| {
+    let cache = layer.layer(service_fn(|call: Call<Req>| async move {
         for _ in 0..5 {
             yield_now().await;
         }

@@ -193,7 +193,9 @@ async fn a_server_that_hangs_costs_one_budget_once() {
     let gateway = gateway(&server, 20);
     gateway.reaches(State::Closed).await;
     let layer = layer(gateway.store.clone());
-    let cache = layer.layer(service_fn(async |_: Call<Req>| Ok::<_, Error>(whole("hi"))));
+    let cache = layer.layer(service_fn(|_: Call<Req>| async move {
+        Ok::<_, Error>(whole("hi"))
+    }));
     server.pause();
     let start = Instant::now();
     for number in 0..1000 {

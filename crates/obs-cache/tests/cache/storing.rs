@@ -89,7 +89,7 @@ async fn a_stopgap_is_kept_only_where_the_operator_says_so() {
         let inner = service_fn(|call: Call<Req>| async move {
             let context = call.context.child(Purpose::Fallback);
             let call = Call::with_context(call.request, context);
-            let model = service_fn(async |_: Req| Ok::<_, Error>(whole("stopgap")));
+            let model = service_fn(|_: Req| async move { Ok::<_, Error>(whole("stopgap")) });
             AttemptLayer::new(prices()).layer(model).oneshot(call).await
         });
         let cache = layer(store.clone()).fallbacks(fallbacks).layer(inner);
@@ -149,7 +149,7 @@ async fn faults_and_panics_of_a_store_are_misses() {
         (Broken::HoldsGarbage, 1),
         (Broken::HoldsWhatPanics, 1),
     ] {
-        let answer = service_fn(async |_: Call<Req>| Ok::<_, Error>(whole("y")));
+        let answer = service_fn(|_: Call<Req>| async move { Ok::<_, Error>(whole("y")) });
         let cache = layer(store).layer(answer);
         let got = cache.clone().oneshot(req(false)).await.unwrap();
         assert_eq!(told(&got), "y", "{store:?}");
@@ -203,7 +203,7 @@ impl Store for Slow {
 #[tokio::test]
 async fn a_call_that_is_dropped_during_its_look_up_is_counted_as_cancelled() {
     let store = Slow::default();
-    let answer = service_fn(async |_: Call<Req>| Ok::<_, Error>(whole("y")));
+    let answer = service_fn(|_: Call<Req>| async move { Ok::<_, Error>(whole("y")) });
     let cache = layer(store.clone()).layer(answer);
     let mut call = Box::pin(cache.clone().oneshot(req(false)));
     assert_eq!(futures_util::poll!(&mut call).map(|_| ()), Poll::Pending);
