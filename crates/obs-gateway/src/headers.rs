@@ -1,8 +1,8 @@
 //! What the headers of a request ask of the gateway.
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use http::{HeaderMap, HeaderName, HeaderValue, header};
-use obs_core::CacheDirectives;
+use obs_core::{CacheDirectives, Deadline};
 
 use crate::refusal::Refusal;
 
@@ -17,7 +17,7 @@ pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id"
 
 const TENANT: &str = "x-obs-tenant";
 const SESSION: &str = "x-obs-session";
-const DEADLINE: &str = "x-obs-deadline-ms";
+const DEADLINE: &str = Deadline::HTTP_HEADER;
 const REPORT: &str = "x-obs-report";
 
 /// Longest name of a tenant or session.
@@ -28,8 +28,8 @@ const LONGEST: usize = 256;
 pub(crate) struct Asked {
     pub(crate) tenant: Option<Arc<str>>,
     pub(crate) session: Option<Arc<str>>,
-    /// Time that is left.
-    pub(crate) deadline: Option<Duration>,
+    /// Runs from when the headers were read.
+    pub(crate) deadline: Deadline,
     pub(crate) cache: CacheDirectives,
     /// Whether a stream is to end with a comment that tells its cost.
     pub(crate) report: bool,
@@ -74,19 +74,13 @@ fn name(headers: &HeaderMap, name: &'static str) -> Result<Option<Arc<str>>, Ref
     }
 }
 
-fn deadline(headers: &HeaderMap) -> Result<Option<Duration>, Refusal> {
+fn deadline(headers: &HeaderMap) -> Result<Deadline, Refusal> {
     let Some(value) = one(headers, DEADLINE)? else {
-        return Ok(None);
+        return Ok(Deadline::default());
     };
-    let text = value.to_str().unwrap_or_default();
-    let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-    match text.parse::<u64>() {
-        Ok(ms) if digits => Ok(Some(Duration::from_millis(ms))),
-        _ => Err(Refusal::header(
-            DEADLINE,
-            "expected the time that is left in milliseconds, a whole number, zero or more",
-        )),
-    }
+    // What is no text is no time either, and the refusal says so.
+    let text = String::from_utf8_lossy(value.as_bytes());
+    Deadline::from_millis(&text).map_err(|e| Refusal::header(DEADLINE, &e.to_string()))
 }
 
 fn cache(headers: &HeaderMap) -> Result<CacheDirectives, Refusal> {
@@ -110,6 +104,8 @@ fn report(headers: &HeaderMap) -> Result<bool, Refusal> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn read(pairs: &[(&'static str, &[u8])]) -> Result<Asked, String> {
@@ -134,7 +130,8 @@ mod tests {
         .unwrap();
         assert_eq!(asked.tenant.as_deref(), Some("acme"));
         assert_eq!(asked.session.as_deref(), Some("s"));
-        assert_eq!(asked.deadline, Some(Duration::from_millis(1500)));
+        assert!(asked.deadline.remaining() <= Some(Duration::from_millis(1500)));
+        assert!(asked.deadline.end().is_some());
         assert_eq!(asked.cache.max_age, Some(Duration::from_secs(5)));
         assert!(asked.cache.no_store && asked.report);
         assert_eq!(asked.request_id.as_deref(), Some("r-1"));

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use axum::{body::Body, extract::Request, response::Response};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
-use obs_core::{Call, Deadline, Error, LlmRequest, Operation};
+use obs_core::{Call, Error, LlmRequest, Operation};
 use tokio::time::Instant;
 
 use super::{
@@ -53,11 +53,9 @@ impl App {
             .tenant(self.tenants.of(headers, asked.tenant.as_deref()))
             .cache(asked.cache);
         call.context.id = Some(id.clone());
+        call.context.deadline = asked.deadline.clone();
         call.context.session.clone_from(&asked.session);
         call.context.namespace = namespace;
-        if let Some(left) = asked.deadline {
-            call.context.deadline = Deadline::after(left, std::time::Duration::ZERO);
-        }
         Ok(call)
     }
 

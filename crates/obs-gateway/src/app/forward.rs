@@ -12,7 +12,7 @@ use axum::{
 };
 use bytes::Bytes;
 use futures_core::Stream;
-use obs_core::{Call, ChunkStream, Deadline, Error};
+use obs_core::{Call, ChunkStream, Error};
 use tower::ServiceExt;
 
 use super::{App, body, call, line::Line};
@@ -37,9 +37,7 @@ async fn forward(app: &App, id: &Arc<str>, request: Request) -> Result<Response,
     let request = Request::from_parts(parts, Body::from(body));
     let mut call = Call::new(ForwardedRequest(request)).tenant(tenant);
     call.context.id = Some(id.clone());
-    if let Some(left) = asked.deadline {
-        call.context.deadline = Deadline::after(left, std::time::Duration::ZERO);
-    }
+    call.context.deadline = asked.deadline.clone();
     let mut line = call::line(&call, &asked);
     Ok(match app.stacks.forward.clone().oneshot(call).await {
         Ok(answer) => {

@@ -47,9 +47,11 @@ pub(crate) fn from_file(text: &str, variables: &[(&str, &str)]) -> Settings {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("gateway.toml");
     std::fs::write(&file, text).unwrap();
-    let mut sources = Sources::default();
-    sources.file = Some(file);
-    sources.environment = variables.iter().copied().collect();
+    let sources = Sources {
+        file: Some(file),
+        environment: variables.iter().copied().collect(),
+        flags: Vec::new(),
+    };
     load(&sources)
         .unwrap_or_else(|problems| panic!("{problems}"))
         .settings
