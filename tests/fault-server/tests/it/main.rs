@@ -1,0 +1,19 @@
+//! What each fault does to a client, over connections in memory with a paused clock, and over sockets.
+mod bodies;
+mod client;
+mod connections;
+mod control;
+mod events;
+mod framing;
+mod healthy;
+mod http2;
+mod lasting;
+mod log;
+mod program;
+mod readme;
+mod refusals;
+mod slow;
+mod sockets;
+mod status;
+mod streams;
+mod tls;
