@@ -6,6 +6,7 @@ use thiserror::Error;
 use crate::{
     faults::{self, Fault},
     lasting::Lasting,
+    pace::Pace,
     reply::Reply,
     visit::Visit,
 };
@@ -69,6 +70,13 @@ impl Script {
             let number = visit.number - turn;
             scripts[turn].play(&Visit { number, ..*visit })
         })
+    }
+
+    /// The same, but healthy answers are given in this way: a model may be slower than the others.
+    #[must_use]
+    pub fn pace(self, pace: Pace) -> Self {
+        let label = Arc::clone(&self.label);
+        Self::labelled(&label, move |visit| self.play(&Visit { pace, ..*visit }))
     }
 
     /// Its name: that of the fault, `ok`, `sequence` or `script`.

@@ -1,7 +1,7 @@
 //! How long faults last, and for whom.
 use std::time::Duration;
 
-use fault_server::{FaultServer, Reply, Script};
+use fault_server::{FaultServer, Pace, Reply, Script};
 use tokio::time::advance;
 
 use crate::client::{PROMPT, ask, connect, question, request, seconds};
@@ -157,4 +157,19 @@ async fn an_unknown_name_is_told_with_the_nearest_one() {
         (got.status.as_u16(), got.json()["error"]["code"].as_str()),
         (404, Some("unknown_fault"))
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_model_has_a_pace_of_its_own() {
+    let server = FaultServer::in_memory();
+    let slow = Pace::new().first_token(seconds(5)).chunks(2);
+    server.script(
+        "slow",
+        "503-once".parse::<Script>().expect("is a fault").pace(slow),
+    );
+    assert_eq!(status(&server, "slow").await, 503);
+    let got = ask(&server, "slow", true).await;
+    assert_eq!(got.all, seconds(5));
+    assert_eq!(got.said(), fault_server::answer_text(PROMPT, 2));
+    assert_eq!(ask(&server, "quick", true).await.all, seconds(0));
 }

@@ -123,3 +123,29 @@ async fn with_the_last_handle_connections_are_closed() {
         .await
         .expect("is closed");
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_is_under_way_survives_a_reset() {
+    let server = paced();
+    let asking = tokio::spawn({
+        let server = server.clone();
+        async move { ask(&server, "m", true).await }
+    });
+    server.until(|log| log.under_way("m") == 1).await;
+    server.reset();
+    let log = server.log();
+    assert_eq!(
+        (
+            log.count("m"),
+            log.under_way("m"),
+            log.most_at_once("m"),
+            log.connections()
+        ),
+        (0, 1, 1, 1)
+    );
+    asking.await.expect("does not panic").assert_whole();
+    assert_eq!(
+        (server.log().count("m"), server.log().under_way("m")),
+        (0, 0)
+    );
+}

@@ -46,16 +46,14 @@ async fn it_serves_and_says_where() {
         .expect("says where");
     let url = format!("{}/chat/completions", url.trim_end_matches(','));
     let client = reqwest::Client::new();
-    let ask = async |model: &str| {
-        client
-            .post(&url)
-            .json(&question(model, true))
-            .send()
-            .await
-            .expect("is answered")
-    };
-    assert_eq!(ask("small").await.status(), 503);
-    let text = ask("small").await.text().await.expect("is whole");
+    let ask = || client.post(&url).json(&question("small", true)).send();
+    assert_eq!(ask().await.expect("is answered").status(), 503);
+    let text = ask()
+        .await
+        .expect("is answered")
+        .text()
+        .await
+        .expect("is whole");
     assert_eq!(text.matches("data: ").count(), 1 + 3 + 1 + 1 + 1);
     program.kill().await.expect("ends");
 }
