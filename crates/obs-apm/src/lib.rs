@@ -25,6 +25,7 @@ mod init;
 mod layer;
 mod listener;
 mod names;
+mod pages;
 mod sample;
 mod sampling;
 mod scrape;

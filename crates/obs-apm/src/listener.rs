@@ -14,14 +14,14 @@ use http_body_util::Full;
 use hyper::{
     Method, Request, Response, StatusCode,
     body::Incoming,
-    header::{ALLOW, CONTENT_TYPE, HeaderValue},
+    header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, X_CONTENT_TYPE_OPTIONS},
     server::conn::http1,
     service::service_fn,
 };
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::sync::{Semaphore, oneshot};
 
-use crate::{scrape::Scrape, settings::Address};
+use crate::{pages::Pages, scrape::Scrape, settings::Address};
 
 /// Most connections at a time; more wait.
 const CONNECTIONS: usize = 64;
@@ -39,7 +39,7 @@ pub(crate) struct Listener {
 
 impl Listener {
     /// Takes the port at once, so that whoever starts knows whether it was free.
-    pub(crate) fn start(address: &Address, scrape: Scrape) -> io::Result<Self> {
+    pub(crate) fn start(address: &Address, scrape: Scrape, pages: Pages) -> io::Result<Self> {
         let listener = TcpListener::bind((address.host.as_str(), address.port))?;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
@@ -51,7 +51,7 @@ impl Listener {
         let listening = async move {
             match tokio::net::TcpListener::from_std(listener) {
                 Ok(listener) => tokio::select! {
-                    () = accept(listener, scrape) => {}
+                    () = accept(listener, scrape, pages) => {}
                     _ = stopping => {}
                 },
                 Err(error) => tracing::warn!(%error, "metrics cannot be scraped"),
@@ -84,7 +84,7 @@ impl Listener {
     }
 }
 
-async fn accept(listener: tokio::net::TcpListener, scrape: Scrape) {
+async fn accept(listener: tokio::net::TcpListener, scrape: Scrape, pages: Pages) {
     let connections = Arc::new(Semaphore::new(CONNECTIONS));
     while let Ok(connection) = connections.clone().acquire_owned().await {
         let stream = match listener.accept().await {
@@ -96,9 +96,9 @@ async fn accept(listener: tokio::net::TcpListener, scrape: Scrape) {
                 continue;
             }
         };
-        let scrape = scrape.clone();
+        let (scrape, pages) = (scrape.clone(), pages.clone());
         let answer = service_fn(move |request| {
-            let answer = answer(&request, &scrape);
+            let answer = answer(&request, &scrape, &pages);
             async move { Ok::<_, Infallible>(answer) }
         });
         let serving = http1::Builder::new()
@@ -114,25 +114,30 @@ async fn accept(listener: tokio::net::TcpListener, scrape: Scrape) {
     }
 }
 
-fn answer(request: &Request<Incoming>, scrape: &Scrape) -> Response<Full<Bytes>> {
-    let say = |status, kind, body: String| {
-        let mut response = Response::new(Full::from(body));
+fn answer(request: &Request<Incoming>, scrape: &Scrape, pages: &Pages) -> Response<Full<Bytes>> {
+    let say = |status, kind, body: Bytes| {
+        let mut response = Response::new(Full::new(body));
         *response.status_mut() = status;
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
         headers.insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         response
     };
     const TEXT: &str = "text/plain; charset=utf-8";
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
-        let body = "only GET and HEAD are answered here\n".to_owned();
+        let body = Bytes::from_static(b"only GET and HEAD are answered here\n");
         return say(StatusCode::METHOD_NOT_ALLOWED, TEXT, body);
     }
     match request.uri().path() {
-        "/metrics" => say(StatusCode::OK, Scrape::CONTENT_TYPE, scrape.render()),
-        _ => {
-            let body = "the metrics are at /metrics\n".to_owned();
-            say(StatusCode::NOT_FOUND, TEXT, body)
-        }
+        "/metrics" => say(StatusCode::OK, Scrape::CONTENT_TYPE, scrape.render().into()),
+        path => match pages.find(path) {
+            Some(page) => say(StatusCode::OK, page.content_type, (page.write)()),
+            None => {
+                let body = Bytes::from_static(b"the metrics are at /metrics\n");
+                say(StatusCode::NOT_FOUND, TEXT, body)
+            }
+        },
     }
 }

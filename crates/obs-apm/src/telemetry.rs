@@ -12,6 +12,7 @@ use std::{
     time::Duration,
 };
 
+use bytes::Bytes;
 use obs_metrics::{Metrics, SCOPE};
 use opentelemetry::{KeyValue, metrics::MeterProvider};
 use opentelemetry_sdk::{
@@ -26,6 +27,7 @@ use crate::{
     environment::Environment,
     listener::Listener,
     names,
+    pages::{Page, Pages},
     scrape::Scrape,
     settings::{Address, Settings},
     status::{Degraded, Part, Status},
@@ -46,6 +48,7 @@ struct Inner {
     enabled: bool,
     metrics: Metrics,
     scrape: Scrape,
+    pages: Pages,
     meters: Option<SdkMeterProvider>,
     traces: Option<SdkTracerProvider>,
     address: Option<SocketAddr>,
@@ -78,6 +81,7 @@ impl Telemetry {
             enabled: false,
             metrics: Metrics::disabled(),
             scrape: Scrape::default(),
+            pages: Pages::default(),
             meters: None,
             traces: None,
             address: None,
@@ -89,7 +93,7 @@ impl Telemetry {
 
     fn enabled(config: Config, settings: Settings) -> Self {
         let mut problems = Vec::new();
-        let scrape = Scrape::default();
+        let (scrape, pages) = (Scrape::default(), Pages::default());
         let mut meters = SdkMeterProvider::builder().with_resource(settings.resource.clone());
         for add in config.readers {
             meters = add(meters);
@@ -121,7 +125,7 @@ impl Telemetry {
         });
 
         let listener = settings.listen.and_then(|address| {
-            let listener = Listener::start(&address, scrape.clone());
+            let listener = Listener::start(&address, scrape.clone(), pages.clone());
             listener
                 .map_err(|error| problems.push(not_listening(&address, &error)))
                 .ok()
@@ -131,6 +135,7 @@ impl Telemetry {
             enabled: true,
             metrics,
             scrape,
+            pages,
             meters: Some(meters),
             traces,
             address: listener.as_ref().map(Listener::address),
@@ -172,6 +177,23 @@ impl Telemetry {
     #[must_use]
     pub fn address(&self) -> Option<SocketAddr> {
         self.0.address
+    }
+
+    /// Shows something else at the port of the metrics: `GET` of this path, which begins with a slash, answers what `write` gives.
+    /// It runs on the thread of that port, whose other visitors wait meanwhile. What was there before is replaced; `/metrics`
+    /// cannot be, and where no port is open nothing is shown.
+    pub fn page(
+        &self,
+        path: &'static str,
+        content_type: &'static str,
+        write: impl Fn() -> Bytes + Send + Sync + 'static,
+    ) {
+        let write = Arc::new(write);
+        let page = Page {
+            content_type,
+            write,
+        };
+        self.0.pages.add(path, page);
     }
 
     /// How it is doing.

@@ -79,6 +79,21 @@ fn other_paths_and_methods_are_told_where_the_metrics_are() {
 }
 
 #[test]
+fn a_page_of_the_application_is_at_the_same_port() {
+    let telemetry = Telemetry::build(config());
+    let address = telemetry.address().expect("it listens");
+    for (path, text) in [("/", "one"), ("/", "two"), ("/metrics", "not these")] {
+        telemetry.page(path, "text/html", move || text.into());
+    }
+    let answer = get(address, "GET /?a=b");
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    assert!(answer.contains("content-type: text/html\r\n"), "{answer}");
+    assert!(answer.ends_with("\r\n\r\ntwo"), "{answer}");
+    assert!(get(address, "GET /metrics").contains("\nobs_build_info{"));
+    assert!(get(address, "GET /other").starts_with("HTTP/1.1 404"));
+}
+
+#[test]
 fn garbage_on_the_port_does_no_harm() {
     let telemetry = Telemetry::build(config());
     let address = telemetry.address().expect("it listens");
