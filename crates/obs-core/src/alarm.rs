@@ -48,6 +48,12 @@ impl Alarm {
         }
     }
 
+    /// Whether the timer has fired, as far as the runtime has noticed: no clock is looked at. The moment may have moved.
+    #[must_use]
+    pub fn has_fired(&self) -> bool {
+        self.sleep.as_ref().is_some_and(Sleep::is_elapsed)
+    }
+
     /// From now on for another moment; panics as [`new`](Self::new) does.
     pub fn set(self: Pin<&mut Self>, moment: Option<Instant>) {
         let mut sleep = self.project().sleep;

@@ -82,8 +82,8 @@ impl Limits {
             },
         );
         match limit {
-            Some(limit) => self.always.first_token(limit),
-            None => self.always,
+            Some(limit) => self.always.clone().first_token(limit),
+            None => self.always.clone(),
         }
     }
 

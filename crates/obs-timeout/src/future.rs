@@ -18,17 +18,20 @@ pin_project! {
     pub struct ResponseFuture<F, W> {
         #[pin]
         inner: Option<F>,
+        // Made when there is something to wait for: much of what is fast is ready at once.
         #[pin]
         alarm: Alarm,
+        armed: bool,
         watch: Option<W>,
     }
 }
 
 impl<F, W> ResponseFuture<F, W> {
-    pub(crate) const fn new(inner: F, alarm: Alarm, watch: W) -> Self {
+    pub(crate) fn new(inner: F, watch: W) -> Self {
         Self {
             inner: Some(inner),
-            alarm,
+            alarm: Alarm::new(None),
+            armed: false,
             watch: Some(watch),
         }
     }
@@ -38,6 +41,7 @@ impl<F, W> ResponseFuture<F, W> {
         Self {
             inner: None,
             alarm: Alarm::new(None),
+            armed: false,
             watch: Some(watch),
         }
     }
@@ -58,6 +62,9 @@ where
             if let Poll::Ready(result) = inner.poll(cx) {
                 let mut watch = this.watch.take().expect("taken at the end alone");
                 this.inner.set(None);
+                if this.alarm.has_fired() {
+                    watch.fired();
+                }
                 return Poll::Ready(match result {
                     Ok(mut res) => {
                         watch.guard(&mut res);
@@ -65,6 +72,9 @@ where
                     }
                     Err(error) => Err(watch.failed(Error::from_any(error))),
                 });
+            }
+            if !std::mem::replace(this.armed, true) {
+                this.alarm.as_mut().set(watch.next());
             }
             loop {
                 ready!(this.alarm.as_mut().poll(cx, || watch.next()));

@@ -118,6 +118,16 @@ impl Ledger {
 }
 
 impl Entry {
+    /// When the call came in.
+    pub(crate) const fn start(&self) -> Instant {
+        self.start
+    }
+
+    /// Whether anybody wants to know how long it took.
+    pub(crate) fn is_timed(&self) -> bool {
+        self.ledger.timed
+    }
+
     pub(crate) fn late(&self) {
         self.ledger.late[self.operation].inc();
     }

@@ -34,19 +34,24 @@
 //!
 //! A deadline can move away while a call waits that others share, so timers ask for it again when they fire.
 
+mod adaptive;
 mod attempt;
 mod error;
 mod future;
+mod hedge;
 mod ledger;
 mod stats;
 mod stream;
+mod targets;
 mod total;
 mod watch;
 
 pub use self::{
-    attempt::{AttemptTimeout, AttemptTimeoutLayer},
+    adaptive::{Adaptive, Learned},
+    attempt::{AttemptLimits, AttemptTimeout, AttemptTimeoutLayer},
     error::ZeroLimit,
     future::ResponseFuture,
+    hedge::{Hedge, HedgeFuture, HedgeLayer, HedgeStats, Refusal},
     stats::Stats,
-    total::{Any, Calls, Timeout, TimeoutLayer},
+    total::{Any, CallLimits, Calls, Timeout, TimeoutLayer},
 };

@@ -60,6 +60,9 @@ impl<C: LlmChunk, W: Watch> Stream for GuardedStream<C, W> {
                     }
                     Some(Err(error)) => Some(Err(watch.failed(error))),
                     None => {
+                        if this.alarm.has_fired() {
+                            watch.fired();
+                        }
                         watch.complete();
                         None
                     }

@@ -18,6 +18,9 @@ pub trait Watch {
     /// Whether time was up some while ago: what always has something ready is never waited for.
     fn is_past(&mut self) -> bool;
 
+    /// The timer has fired, but the answer is there before it was looked at.
+    fn fired(&mut self) {}
+
     /// A wait for the next chunk begins, or goes on. `true`: the next moment may be earlier than it was.
     fn wait(&mut self) -> bool {
         false

@@ -1,9 +1,20 @@
 //! Configuration.
 use std::time::Duration;
 
+use obs_core::{Limit, Operation};
 use tower_layer::Layer;
 
-use super::{AttemptTimeout, Limits};
+use super::{AttemptTimeout, learning::Learners, limits::AttemptLimits, service::Config};
+use crate::{
+    adaptive::{Adaptive, Learned, Learner},
+    targets::Targets,
+};
+
+/// What an unset factor is.
+const FACTOR: f64 = 2.0;
+
+/// What an unset floor is.
+const FLOOR: Duration = Duration::from_secs(1);
 
 /// Bounds one attempt: its head, its first token, the pauses in its stream, and the whole.
 ///
@@ -11,13 +22,18 @@ use super::{AttemptTimeout, Limits};
 /// ends as timed out, and whoever made it, such as a router, is told which limit it was and goes on. The deadline in the
 /// call's context is enforced too, where it is earlier; with no limit set and no deadline there is no timer.
 ///
-/// Every setter panics if the limit is zero. No limit is set to begin with.
+/// Operations and models may have values of their own ([`for_operation`](Self::for_operation),
+/// [`for_model`](Self::for_model)). Of each value, that of the model holds, or else that of the operation, or else that of the
+/// layer; which ones is decided when the attempt comes in. The limits to the first token and of the attempt can be learned
+/// ([`adaptive_first_token`](Self::adaptive_first_token), [`adaptive_attempt`](Self::adaptive_attempt)).
+///
+/// Every setter of a limit panics if it is zero. No limit is set to begin with.
 ///
 /// Nothing is counted here: the attempts are in the journal, and the calls in the metrics of
 /// [`TimeoutLayer`](crate::TimeoutLayer).
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct AttemptTimeoutLayer {
-    limits: Limits,
+    config: Config,
 }
 
 impl AttemptTimeoutLayer {
@@ -25,11 +41,10 @@ impl AttemptTimeoutLayer {
     #[must_use]
     pub const fn new() -> Self {
         Self {
-            limits: Limits {
-                connect: None,
-                first_token: None,
-                idle: None,
-                attempt: None,
+            config: Config {
+                limits: AttemptLimits::new(),
+                targets: Targets::new(),
+                learners: Learners::none(),
             },
         }
     }
@@ -38,14 +53,14 @@ impl AttemptTimeoutLayer {
     /// from the answer: how long it takes to connect is for the client inside to limit.
     #[must_use]
     pub const fn connect(mut self, limit: Duration) -> Self {
-        self.limits.connect = Some(above_zero(limit));
+        self.config.limits = self.config.limits.connect(limit);
         self
     }
 
     /// Of a request that streams: to its first content, the time to its head included.
     #[must_use]
     pub const fn first_token(mut self, limit: Duration) -> Self {
-        self.limits.first_token = Some(above_zero(limit));
+        self.config.limits = self.config.limits.first_token(limit);
         self
     }
 
@@ -53,15 +68,84 @@ impl AttemptTimeoutLayer {
     /// while the reader takes its time.
     #[must_use]
     pub const fn idle(mut self, limit: Duration) -> Self {
-        self.limits.idle = Some(above_zero(limit));
+        self.config.limits = self.config.limits.idle(limit);
         self
     }
 
     /// Of every attempt: to its last token. It is set as the deadline for what is inside.
     #[must_use]
     pub const fn attempt(mut self, limit: Duration) -> Self {
-        self.limits.attempt = Some(above_zero(limit));
+        self.config.limits = self.config.limits.attempt(limit);
         self
+    }
+
+    /// Other values for attempts of this operation. What they do not say is as for all attempts.
+    #[must_use]
+    pub fn for_operation(mut self, operation: Operation, limits: AttemptLimits) -> Self {
+        self.config.targets.operation(operation, limits);
+        self
+    }
+
+    /// Other values for attempts that ask this model, by the name in the request as it comes here, exactly: inside of a
+    /// router that is the model of the route. What they do not say is as for the operation, or else as for all attempts.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use obs_timeout::{AttemptLimits, AttemptTimeoutLayer};
+    /// let seconds = Duration::from_secs;
+    /// let layer = AttemptTimeoutLayer::new()
+    ///     .first_token(seconds(10))
+    ///     .idle(seconds(20))
+    ///     .for_model("o3", AttemptLimits::new().first_token(seconds(120))); // and 20 s of idleness
+    /// ```
+    #[must_use]
+    pub fn for_model(mut self, model: &str, limits: AttemptLimits) -> Self {
+        self.config.targets.model(model, limits);
+        self
+    }
+
+    /// Learns the limit to the first token from how long models take, by requests that stream. The limit that is set
+    /// ([`first_token`](Self::first_token), or one for the operation or model) holds until enough is known.
+    ///
+    /// All services of this layer, and of clones of it that are made from now on, learn together.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use obs_timeout::{Adaptive, AttemptTimeoutLayer};
+    /// let seconds = Duration::from_secs;
+    /// // Twice of what 99 in 100 take, but 2 to 60 s; and 30 s until that is known.
+    /// let layer = AttemptTimeoutLayer::new()
+    ///     .first_token(seconds(30))
+    ///     .adaptive_first_token(Adaptive::percentile(99.0).factor(2.0).floor(seconds(2)).ceiling(seconds(60)));
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If the factor is below 1.1: a model that becomes slower would be cut for ever.
+    #[must_use]
+    pub fn adaptive_first_token(mut self, adaptive: Adaptive) -> Self {
+        let adaptive = growing(adaptive);
+        self.config.learners.first_token = Some(Learner::new(adaptive, Limit::FirstToken));
+        self
+    }
+
+    /// Learns the limit of the whole attempt, streamed or not, as [`adaptive_first_token`](Self::adaptive_first_token) does
+    /// that to the first token. What readers of streams take counts, as it does for the limit.
+    ///
+    /// # Panics
+    ///
+    /// If the factor is below 1.1: a model that becomes slower would be cut for ever.
+    #[must_use]
+    pub fn adaptive_attempt(mut self, adaptive: Adaptive) -> Self {
+        let adaptive = growing(adaptive);
+        self.config.learners.attempt = Some(Learner::new(adaptive, Limit::Attempt));
+        self
+    }
+
+    /// What was learned so far, and the limits in force.
+    #[must_use]
+    pub fn learned(&self) -> Vec<Learned> {
+        self.config.learned()
     }
 }
 
@@ -69,14 +153,14 @@ impl<S> Layer<S> for AttemptTimeoutLayer {
     type Service = AttemptTimeout<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        AttemptTimeout::new(inner, self.limits)
+        AttemptTimeout::new(inner, self.config.clone())
     }
 }
 
-const fn above_zero(limit: Duration) -> Duration {
+fn growing(adaptive: Adaptive) -> Adaptive {
     assert!(
-        !limit.is_zero(),
-        "a limit of zero would fail every attempt: expected a duration above zero"
+        adaptive.grows(),
+        "a limit with this factor would cut a model that becomes slower for ever: expected 1.1 or more"
     );
-    limit
+    adaptive.or(FACTOR, FLOOR)
 }

@@ -4,23 +4,47 @@ use std::{
     time::Duration,
 };
 
-use obs_core::{Alarm, BoxError, Call, Error, LlmRequest, LlmResponse};
+use obs_core::{BoxError, Call, Error, LlmRequest, LlmResponse};
 use tokio::time::Instant;
 use tower_service::Service;
 
-use super::{Limits, trying::Trying};
-use crate::{ResponseFuture, watch::Watch};
+use super::{learning::Learners, limits::AttemptLimits, trying::Trying};
+use crate::{ResponseFuture, adaptive::Learned, targets::Targets};
 
 /// The service that [`AttemptTimeoutLayer`](crate::AttemptTimeoutLayer) makes. Readiness is that of the service inside.
 #[derive(Clone, Debug)]
 pub struct AttemptTimeout<S> {
     inner: S,
-    limits: Limits,
+    config: Config,
+}
+
+/// What all attempts have in common.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Config {
+    pub(super) limits: AttemptLimits,
+    pub(super) targets: Targets<AttemptLimits>,
+    pub(super) learners: Learners,
+}
+
+impl Config {
+    pub(super) fn learned(&self) -> Vec<Learned> {
+        let limits = |operation, model: &str| self.targets.of(operation, model, self.limits);
+        let of = &self.learners;
+        let first_token = of.first_token.as_ref();
+        let attempt = of.attempt.as_ref();
+        let mut all = first_token.map_or_else(Vec::new, |learner| {
+            learner.learned(|operation, model| limits(operation, model).first_token)
+        });
+        all.extend(attempt.into_iter().flat_map(|learner| {
+            learner.learned(|operation, model| limits(operation, model).attempt)
+        }));
+        all
+    }
 }
 
 impl<S> AttemptTimeout<S> {
-    pub(super) const fn new(inner: S, limits: Limits) -> Self {
-        Self { inner, limits }
+    pub(super) const fn new(inner: S, config: Config) -> Self {
+        Self { inner, config }
     }
 
     /// The service inside.
@@ -36,6 +60,12 @@ impl<S> AttemptTimeout<S> {
     /// The service inside.
     pub fn into_inner(self) -> S {
         self.inner
+    }
+
+    /// What was learned so far by all services of the layer that made this one, and the limits in force.
+    #[must_use]
+    pub fn learned(&self) -> Vec<Learned> {
+        self.config.learned()
     }
 }
 
@@ -56,16 +86,20 @@ where
 
     fn call(&mut self, mut call: Call<R>) -> Self::Future {
         let start = Instant::now();
-        if let Some(limit) = self.limits.attempt {
+        let (request, config) = (&call.request, &self.config);
+        let (operation, model) = (request.operation(), request.model());
+        let mut limits = config.targets.of(operation, model, config.limits);
+        let lesson = config.learners.begin(request, &mut limits, start);
+        if let Some(limit) = limits.attempt {
             let deadline = std::mem::take(&mut call.context.deadline);
-            call.context.deadline = deadline.within(limit, Duration::ZERO);
+            call.context.deadline = deadline.within_since(start, limit, Duration::ZERO);
         }
         let context = call.context.clone();
-        let trying = Trying::new(self.limits, start, context, call.request.streams());
+        let streams = call.request.streams();
+        let trying = Trying::new(limits, start, context, streams, lesson);
         if trying.is_expired() {
             return ResponseFuture::expired(trying);
         }
-        let alarm = Alarm::new(trying.next());
-        ResponseFuture::new(self.inner.call(call), alarm, trying)
+        ResponseFuture::new(self.inner.call(call), trying)
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 use obs_core::{CallContext, Elapsed, Error, Limit, LlmResponse};
 use tokio::time::Instant;
 
-use super::Limits;
+use super::{learning::Lesson, limits::AttemptLimits};
 use crate::{
     stream,
     watch::{Guard, Watch},
@@ -13,12 +13,13 @@ use crate::{
 /// One attempt under its limits.
 #[derive(Debug)]
 pub struct Trying {
-    limits: Limits,
+    limits: AttemptLimits,
     start: Instant,
     /// With the deadline of the attempt.
     context: CallContext,
     phase: Phase,
     finished: bool,
+    lesson: Lesson,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -35,10 +36,11 @@ enum Phase {
 
 impl Trying {
     pub(super) const fn new(
-        limits: Limits,
+        limits: AttemptLimits,
         start: Instant,
         context: CallContext,
         streams: bool,
+        lesson: Lesson,
     ) -> Self {
         let phase = if streams { Phase::Head } else { Phase::Plain };
         Self {
@@ -47,6 +49,7 @@ impl Trying {
             context,
             phase,
             finished: false,
+            lesson,
         }
     }
 
@@ -58,7 +61,7 @@ impl Trying {
 
     /// The limit that will be reached first, and when.
     fn earliest(&self) -> Option<(Instant, Limit)> {
-        let Limits {
+        let AttemptLimits {
             connect,
             first_token,
             idle,
@@ -85,25 +88,20 @@ impl Trying {
             .min_by_key(|(at, _)| *at)
     }
 
-    fn elapsed(&self, limit: Limit) -> Error {
-        let Limits {
-            connect,
-            first_token,
-            idle,
-            attempt,
-        } = self.limits;
-        let (limit, own) = match limit {
-            Limit::Connect => (limit, connect),
-            Limit::FirstToken => (limit, first_token),
-            Limit::Idle => (limit, idle),
+    /// Which limit has been reached, and how long it was; `None`: the deadline was not set here.
+    fn reached(&self) -> (Limit, Option<Duration>) {
+        let limits = &self.limits;
+        match self.earliest().map(|(_, limit)| limit) {
+            Some(limit @ Limit::Connect) => (limit, limits.connect),
+            Some(limit @ Limit::FirstToken) => (limit, limits.first_token),
+            Some(limit @ Limit::Idle) => (limit, limits.idle),
             _ => {
                 let passed = self.start.elapsed();
-                (Limit::Attempt, attempt.filter(|own| *own <= passed))
+                match limits.attempt.filter(|own| *own <= passed) {
+                    None => (Limit::Deadline, None),
+                    own => (Limit::Attempt, own),
+                }
             }
-        };
-        match own {
-            Some(own) => Elapsed::error(limit, own, Duration::ZERO),
-            None => Elapsed::of_deadline(self.start),
         }
     }
 }
@@ -139,7 +137,13 @@ impl Watch for Trying {
     }
 
     fn chunk(&mut self, content: bool, finish: bool) {
-        self.finished |= finish;
+        if content {
+            self.lesson.first_token();
+        }
+        if finish {
+            self.finished = true;
+            self.lesson.whole();
+        }
         match &mut self.phase {
             Phase::Between { since, .. } => *since = None,
             phase if content => {
@@ -156,10 +160,23 @@ impl Watch for Trying {
         self.finished
     }
 
+    fn complete(&mut self) {
+        self.lesson.whole();
+    }
+
+    fn failed(&mut self, error: Error) -> Error {
+        self.lesson.over();
+        error
+    }
+
     fn cut(&mut self, drop_inner: impl FnOnce()) -> Error {
-        let limit = self.earliest().map_or(Limit::Deadline, |(_, limit)| limit);
+        let (limit, own) = self.reached();
         self.context.cut(drop_inner);
-        self.elapsed(limit)
+        self.lesson.cut(limit);
+        match own {
+            Some(own) => Elapsed::error(limit, own, Duration::ZERO),
+            None => Elapsed::of_deadline(self.start),
+        }
     }
 }
 

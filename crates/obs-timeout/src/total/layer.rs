@@ -9,8 +9,8 @@ use obs_core::Operation;
 use obs_metrics::Metrics;
 use tower_layer::Layer;
 
-use super::{Calls, Limits, Timeout};
-use crate::{Stats, ZeroLimit, ledger::Ledger};
+use super::{CallLimits, Calls, Timeout, service::Config};
+use crate::{Stats, ZeroLimit, ledger::Ledger, targets::Targets};
 
 /// Bounds a whole call, to its last token: late at the limit, dropped when the grace is over too.
 ///
@@ -18,6 +18,10 @@ use crate::{Stats, ZeroLimit, ledger::Ledger};
 /// time of it, a warning is logged, and whoever sees the context can ask `deadline.is_late()` or await `deadline.lateness()`.
 /// At the limit and the grace together it is dropped, and the caller is told [`Elapsed`](obs_core::Elapsed) with both figures.
 /// A deadline that comes with the call is obeyed where it is earlier.
+///
+/// Operations and models may have values of their own ([`for_operation`](Self::for_operation),
+/// [`for_model`](Self::for_model)). Of each value, that of the model holds, or else that of the operation, or else that of the
+/// layer; which ones is decided when the call comes in.
 ///
 /// It alone records the `timeout_*` metrics, each with the label `operation`. All services of one layer and its clones count
 /// together; a setter makes a layer that counts for itself. They are shown from the first [`layer`](Layer::layer) on.
@@ -32,7 +36,8 @@ use crate::{Stats, ZeroLimit, ledger::Ledger};
 /// | `timeout_rate` | failures / (successes + failures); no sample before the first |
 #[derive(Clone, Debug)]
 pub struct TimeoutLayer<M = Calls> {
-    limits: Limits,
+    limits: CallLimits,
+    targets: Targets<CallLimits>,
     /// `None`: those of the process, asked for when the first service is made.
     metrics: Option<Metrics>,
     ledger: Arc<OnceLock<Arc<Ledger>>>,
@@ -59,12 +64,9 @@ impl TimeoutLayer {
     ///
     /// If the limit is zero.
     pub fn try_new(limit: Duration) -> Result<Self, ZeroLimit> {
-        if limit.is_zero() {
-            return Err(ZeroLimit::new());
-        }
-        let grace = Duration::ZERO;
         Ok(Self {
-            limits: Limits { limit, grace },
+            limits: CallLimits::new().try_limit(limit)?,
+            targets: Targets::new(),
             metrics: None,
             ledger: Arc::default(),
             mode: PhantomData,
@@ -77,6 +79,7 @@ impl TimeoutLayer {
     pub fn any(self) -> TimeoutLayer<super::Any> {
         TimeoutLayer {
             limits: self.limits,
+            targets: self.targets,
             metrics: self.metrics,
             ledger: Arc::default(),
             mode: PhantomData,
@@ -88,7 +91,35 @@ impl<M> TimeoutLayer<M> {
     /// Lets a late call run so much longer. Zero is no grace.
     #[must_use]
     pub fn grace(mut self, extra: Duration) -> Self {
-        self.limits.grace = extra;
+        self.limits = self.limits.grace(extra);
+        self.ledger = Arc::default();
+        self
+    }
+
+    /// Other values for calls of this operation. What they do not say is as for all calls.
+    #[must_use]
+    pub fn for_operation(mut self, operation: Operation, limits: CallLimits) -> Self {
+        self.targets.operation(operation, limits);
+        self.ledger = Arc::default();
+        self
+    }
+
+    /// Other values for calls that ask for this model, by the name that the caller uses, exactly. What they do not say is as
+    /// for the operation, or else as for all calls.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use obs_core::Operation;
+    /// # use obs_timeout::{CallLimits, TimeoutLayer};
+    /// let seconds = Duration::from_secs;
+    /// let layer = TimeoutLayer::new(seconds(30))
+    ///     .grace(seconds(5))
+    ///     .for_operation(Operation::Embeddings, CallLimits::new().limit(seconds(5)).grace(seconds(0)))
+    ///     .for_model("o3", CallLimits::new().limit(seconds(300))); // with 5 s of grace
+    /// ```
+    #[must_use]
+    pub fn for_model(mut self, model: &str, limits: CallLimits) -> Self {
+        self.targets.model(model, limits);
         self.ledger = Arc::default();
         self
     }
@@ -121,6 +152,11 @@ impl<S, M> Layer<S> for TimeoutLayer<M> {
     fn layer(&self, inner: S) -> Self::Service {
         let metrics = || self.metrics.clone().unwrap_or_else(Metrics::global);
         let ledger = self.ledger.get_or_init(|| Ledger::new(&metrics()));
-        Timeout::new(inner, self.limits, ledger.clone())
+        let config = Config {
+            limits: self.limits,
+            targets: self.targets.clone(),
+            ledger: ledger.clone(),
+        };
+        Timeout::new(inner, config)
     }
 }

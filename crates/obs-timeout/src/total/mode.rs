@@ -2,8 +2,9 @@
 use std::sync::Arc;
 
 use obs_core::{Call, Deadline, Journal, LlmRequest, LlmResponse, Operation};
+use tokio::time::Instant;
 
-use super::{Limits, running::Running};
+use super::{limits::Limits, running::Running, service::Config};
 use crate::{
     stream,
     watch::{Guard, Watch},
@@ -20,6 +21,7 @@ pub struct Any;
 /// A call as it enters.
 #[derive(Debug)]
 pub struct Entering {
+    pub(super) limits: Limits,
     pub(super) operation: Operation,
     pub(super) deadline: Deadline,
     /// Whom to tell that it is late.
@@ -29,14 +31,17 @@ pub struct Entering {
 
 /// Public in name only: nobody outside can name it.
 pub trait Mode<Req> {
-    fn enter(req: &mut Req, limits: &Limits) -> Entering;
+    fn enter(req: &mut Req, config: &Config, now: Instant) -> Entering;
 }
 
 impl<Req> Mode<Req> for Any {
-    fn enter(_: &mut Req, limits: &Limits) -> Entering {
+    fn enter(_: &mut Req, config: &Config, now: Instant) -> Entering {
+        let operation = Operation::Other;
+        let limits = config.limits(operation, "");
         Entering {
-            operation: Operation::Other,
-            deadline: Deadline::after(limits.limit, limits.grace),
+            limits,
+            operation,
+            deadline: Deadline::default().within_since(now, limits.limit, limits.grace),
             journal: None,
             id: None,
         }
@@ -44,12 +49,16 @@ impl<Req> Mode<Req> for Any {
 }
 
 impl<R: LlmRequest> Mode<Call<R>> for Calls {
-    fn enter(call: &mut Call<R>, limits: &Limits) -> Entering {
+    fn enter(call: &mut Call<R>, config: &Config, now: Instant) -> Entering {
+        let operation = call.request.operation();
+        let limits = config.limits(operation, call.request.model());
         let context = &mut call.context;
-        let deadline = std::mem::take(&mut context.deadline).within(limits.limit, limits.grace);
+        let deadline = std::mem::take(&mut context.deadline);
+        let deadline = deadline.within_since(now, limits.limit, limits.grace);
         context.deadline = deadline.clone();
         Entering {
-            operation: call.request.operation(),
+            limits,
+            operation,
             deadline,
             journal: Some(context.journal.clone()),
             id: context.id.clone(),

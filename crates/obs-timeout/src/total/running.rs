@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 use obs_core::{Elapsed, Error, ErrorKind, Limit};
 use tokio::time::Instant;
 
-use super::{Limits, mode::Entering};
+use super::{limits::Limits, mode::Entering};
 use crate::{
     ledger::{Entry, Outcome},
     watch::Watch,
@@ -13,8 +13,6 @@ use crate::{
 /// One call under its limit, counted once.
 #[derive(Debug)]
 pub struct Running<M> {
-    limits: Limits,
-    start: Instant,
     call: Entering,
     late: bool,
     finished: bool,
@@ -23,10 +21,8 @@ pub struct Running<M> {
 }
 
 impl<M> Running<M> {
-    pub(super) const fn new(limits: Limits, start: Instant, call: Entering, entry: Entry) -> Self {
+    pub(super) const fn new(call: Entering, entry: Entry) -> Self {
         Self {
-            limits,
-            start,
             call,
             late: false,
             finished: false,
@@ -40,7 +36,7 @@ impl<M> Running<M> {
         self.call
             .deadline
             .end()
-            .is_some_and(|end| end <= self.start)
+            .is_some_and(|end| end <= self.entry.start())
     }
 
     fn become_late(&mut self, now: Instant) {
@@ -51,10 +47,10 @@ impl<M> Running<M> {
             journal.with(|report| report.late.get_or_insert(now).to_owned());
         }
         self.entry.late();
-        let Limits { limit, grace } = self.limits;
+        let Limits { limit, grace } = self.call.limits;
         let id = self.call.id.as_deref().unwrap_or_default();
         let operation = self.call.operation.as_str();
-        let after = now - self.start;
+        let after = now - self.entry.start();
         tracing::warn!(
             call = id,
             operation,
@@ -66,18 +62,26 @@ impl<M> Running<M> {
     }
 
     fn close(&mut self, outcome: Outcome) {
-        let now = Instant::now();
-        // One that came with its answer before the timer was looked at.
-        if self.call.deadline.late().is_some_and(|late| late < now) {
+        // Nobody wants to know how long it took, and no timer has told that it is late: the clock is not looked at.
+        let now = self.entry.is_timed().then(Instant::now);
+        if let Some(now) = now {
+            self.look(now);
+        }
+        self.entry.end(outcome, now);
+    }
+
+    /// It may have become late before a timer was polled.
+    fn look(&mut self, now: Instant) {
+        if !self.late && self.call.deadline.late().is_some_and(|late| late < now) {
             self.become_late(now);
         }
-        self.entry.end(outcome, Some(now));
     }
 
     fn elapsed(&self) -> Error {
-        let Limits { limit, grace } = self.limits;
-        if self.start.elapsed() < limit.saturating_add(grace) {
-            Elapsed::of_deadline(self.start)
+        let Limits { limit, grace } = self.call.limits;
+        let start = self.entry.start();
+        if start.elapsed() < limit.saturating_add(grace) {
+            Elapsed::of_deadline(start)
         } else {
             Elapsed::error(Limit::Total, limit, grace)
         }
@@ -103,10 +107,14 @@ impl<M> Watch for Running<M> {
             return false;
         };
         let now = Instant::now();
-        if !self.late && self.call.deadline.late().is_some_and(|late| late < now) {
-            self.become_late(now);
-        }
+        self.look(now);
         end < now
+    }
+
+    fn fired(&mut self) {
+        if !self.late {
+            self.look(Instant::now());
+        }
     }
 
     fn chunk(&mut self, _content: bool, finish: bool) {

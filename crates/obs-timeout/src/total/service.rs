@@ -5,32 +5,40 @@ use std::{
     task::{Context, Poll},
 };
 
-use obs_core::{Alarm, BoxError, Error};
+use obs_core::{BoxError, Error, Operation};
 use tokio::time::Instant;
 use tower_service::Service;
 
-use super::{Calls, Limits, mode::Mode, running::Running};
-use crate::{
-    ResponseFuture, Stats,
-    ledger::Ledger,
-    watch::{Guard, Watch},
-};
+use super::{CallLimits, Calls, limits::Limits, mode::Mode, running::Running};
+use crate::{ResponseFuture, Stats, ledger::Ledger, targets::Targets, watch::Guard};
 
 /// The service that [`TimeoutLayer`](crate::TimeoutLayer) makes. Readiness is that of the service inside.
 #[derive(Clone, Debug)]
 pub struct Timeout<S, M = Calls> {
     inner: S,
-    limits: Limits,
-    ledger: Arc<Ledger>,
+    config: Config,
     mode: PhantomData<fn() -> M>,
 }
 
+/// What all calls have in common. Public in name only: nobody outside can name it.
+#[derive(Clone, Debug)]
+pub struct Config {
+    pub(super) limits: CallLimits,
+    pub(super) targets: Targets<CallLimits>,
+    pub(super) ledger: Arc<Ledger>,
+}
+
+impl Config {
+    pub(super) fn limits(&self, operation: Operation, model: &str) -> Limits {
+        self.targets.of(operation, model, self.limits).resolved()
+    }
+}
+
 impl<S, M> Timeout<S, M> {
-    pub(super) const fn new(inner: S, limits: Limits, ledger: Arc<Ledger>) -> Self {
+    pub(super) const fn new(inner: S, config: Config) -> Self {
         Self {
             inner,
-            limits,
-            ledger,
+            config,
             mode: PhantomData,
         }
     }
@@ -53,7 +61,7 @@ impl<S, M> Timeout<S, M> {
     /// How calls ended, under all services of the layer that made this one.
     #[must_use]
     pub fn stats(&self) -> Stats {
-        self.ledger.stats()
+        self.config.ledger.stats()
     }
 }
 
@@ -74,13 +82,12 @@ where
 
     fn call(&mut self, mut req: Req) -> Self::Future {
         let start = Instant::now();
-        let call = M::enter(&mut req, &self.limits);
-        let entry = self.ledger.open(call.operation, start);
-        let running = Running::new(self.limits, start, call, entry);
+        let call = M::enter(&mut req, &self.config, start);
+        let entry = self.config.ledger.open(call.operation, start);
+        let running = Running::new(call, entry);
         if running.is_expired() {
             return ResponseFuture::expired(running);
         }
-        let alarm = Alarm::new(running.next());
-        ResponseFuture::new(self.inner.call(req), alarm, running)
+        ResponseFuture::new(self.inner.call(req), running)
     }
 }

@@ -123,7 +123,7 @@ async fn a_pause_between_chunks_is_limited_after_the_first_content() {
     let limits = AttemptTimeoutLayer::new().idle(S);
     assert_eq!(
         read(
-            limits,
+            limits.clone(),
             vec![(9_000, Tok::Head), (9_000, word), (1_000, word)]
         )
         .await,
@@ -150,7 +150,7 @@ async fn an_attempt_is_limited_to_its_last_token() {
     let limits = AttemptTimeoutLayer::new().attempt(2 * S).idle(S);
     let slow = (0..9).map(|_| (400, Tok::Word("a"))).collect();
     assert_eq!(
-        read(limits, slow).await,
+        read(limits.clone(), slow).await,
         (5, Some(Limit::Attempt), 2 * S, Some(Outcome::TimedOut)),
     );
     let call = call(false);
@@ -278,7 +278,7 @@ async fn inside_of_the_limit_on_the_call_both_tell_one_story() {
         let journal = call.journal();
         let start = Instant::now();
         let after = if streams { Duration::ZERO } else { 99 * S };
-        let svc = model(limits, after, || timed([(0, Tok::Word("a"))]));
+        let svc = model(limits.clone(), after, || timed([(0, Tok::Word("a"))]));
         let error = match total.layer(svc).oneshot(call).await {
             Err(error) => error,
             Ok(reply) => {

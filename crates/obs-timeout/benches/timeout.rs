@@ -1,0 +1,154 @@
+//! What a limit costs: beside `tower::timeout`, and with nothing around the service.
+use std::{
+    convert::Infallible,
+    future::Future,
+    pin::{Pin, pin},
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
+
+use criterion::{
+    BenchmarkGroup, Criterion, criterion_group, criterion_main, measurement::WallTime,
+};
+use obs_core::{Call, CallContext, Error, Fingerprint, LlmRequest, LlmResponse, Role, Usage};
+use obs_metrics::Metrics;
+use obs_timeout::{AttemptTimeoutLayer, TimeoutLayer};
+use opentelemetry::metrics::MeterProvider;
+use opentelemetry_sdk::metrics::{InMemoryMetricExporter, PeriodicReader, SdkMeterProvider};
+use tower::{Layer, Service, timeout};
+
+const LIMIT: Duration = Duration::from_secs(30);
+
+struct Ask;
+
+struct Answer;
+
+impl LlmRequest for Ask {
+    fn model(&self) -> &str {
+        "gpt-5-mini"
+    }
+    fn set_model(&mut self, _: &str) {}
+    fn visit_prompt(&self, _: &mut dyn FnMut(Role, &str)) {}
+    fn fingerprint(&self, _: &mut Fingerprint) {}
+}
+
+impl LlmResponse for Answer {
+    type Chunk = Infallible;
+    fn usage(&self) -> Option<Usage> {
+        None
+    }
+}
+
+/// Answers when it has been polled so often: not until then is a timer worth anything.
+#[derive(Clone, Copy)]
+struct Model {
+    polls: u8,
+}
+
+struct Reply(u8);
+
+impl<R> Service<R> for Model {
+    type Response = Answer;
+    type Error = Error;
+    type Future = Reply;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, _: R) -> Reply {
+        Reply(self.polls)
+    }
+}
+
+impl Future for Reply {
+    type Output = Result<Answer, Error>;
+
+    fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Self::Output> {
+        self.0 -= 1;
+        match self.0 {
+            0 => Poll::Ready(Ok(Answer)),
+            _ => Poll::Pending,
+        }
+    }
+}
+
+fn run<S: Service<Call<Ask>>>(service: &mut S, call: Call<Ask>, polls: u8) -> bool {
+    let mut cx = Context::from_waker(Waker::noop());
+    let ready = service.poll_ready(&mut cx).is_ready();
+    let mut answer = pin!(service.call(call));
+    for _ in 1..polls {
+        assert!(answer.as_mut().poll(&mut cx).is_pending());
+    }
+    ready & matches!(answer.poll(&mut cx), Poll::Ready(Ok(_)))
+}
+
+fn bench<S: Service<Call<Ask>>>(
+    group: &mut BenchmarkGroup<'_, WallTime>,
+    name: &str,
+    mut service: S,
+    polls: u8,
+) {
+    // The envelope is not what is measured: every call is in the same circumstances.
+    let context = CallContext::default();
+    group.bench_function(name, |b| {
+        b.iter(|| {
+            run(
+                &mut service,
+                Call::with_context(Ask, context.clone()),
+                polls,
+            )
+        });
+    });
+}
+
+fn limits(c: &mut Criterion) {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build();
+    let runtime = runtime.expect("a runtime");
+    let _in_it = runtime.enter();
+    let reader = PeriodicReader::builder(InMemoryMetricExporter::default()).build();
+    let provider = SdkMeterProvider::builder().with_reader(reader).build();
+    let on = Metrics::new(provider.meter("bench"));
+    let off = Metrics::disabled();
+    for (name, polls) in [("ready at once", 1), ("after one wait", 2)] {
+        let mut group = c.benchmark_group(name);
+        let model = Model { polls };
+        bench(&mut group, "nothing", model, polls);
+        bench(
+            &mut group,
+            "tower::timeout",
+            timeout::Timeout::new(model, LIMIT),
+            polls,
+        );
+        let layer = TimeoutLayer::new(LIMIT);
+        bench(
+            &mut group,
+            "TimeoutLayer, metrics off",
+            layer.clone().metrics(&off).layer(model),
+            polls,
+        );
+        bench(
+            &mut group,
+            "TimeoutLayer, metrics on",
+            layer.metrics(&on).layer(model),
+            polls,
+        );
+        let layer = AttemptTimeoutLayer::new()
+            .first_token(LIMIT)
+            .idle(LIMIT)
+            .attempt(LIMIT);
+        bench(&mut group, "AttemptTimeoutLayer", layer.layer(model), polls);
+        group.finish();
+    }
+}
+
+criterion_group! {
+    name = benches;
+    config = Criterion::default()
+        .warm_up_time(Duration::from_millis(300))
+        .measurement_time(Duration::from_secs(1));
+    targets = limits
+}
+criterion_main!(benches);
