@@ -149,6 +149,7 @@ mod tests {
         for path in [
             "/v1/../../admin",
             "/v1/%2e%2e/admin",
+            "/v1/../v1evil/x",
             "/../x",
             "/v1/..",
             "/v1/..\\x",

@@ -49,7 +49,6 @@ impl Connections {
             .pool_max_idle_per_host(idle)
             .pool_idle_timeout(idle_time)
             .tcp_nodelay(true)
-            .http2_adaptive_window(true)
             // A connection that has died in silence is found out while somebody waits for it.
             .http2_keep_alive_interval(Duration::from_secs(20))
             .http2_keep_alive_timeout(Duration::from_secs(10))

@@ -14,7 +14,10 @@ use obs_core::{Error, ErrorKind, LlmResponse};
 use obs_openai::{
     AnswerError, AnswerFault, ConnectError, TransportError, UpstreamError, error_response,
 };
-use tokio::net::TcpListener;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpListener,
+};
 use tower::ServiceExt;
 
 use crate::provider::{
@@ -253,6 +256,20 @@ async fn an_answer_is_not_larger_than_allowed() {
         .build()
         .unwrap();
     assert!(enough.oneshot(question()).await.is_ok());
+}
+
+#[tokio::test]
+async fn an_answer_that_is_announced_too_large_is_not_waited_for() {
+    let base = raw_with(|mut connection| async move {
+        let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 9000000000\r\n\r\n";
+        let _ = connection.read(&mut [0; 4096]).await;
+        let _ = connection.write_all(head.as_bytes()).await;
+        std::future::pending::<()>().await;
+    })
+    .await;
+    let error = soon(ask(&base, question())).await.unwrap_err();
+    let fault = error.find::<AnswerError>().unwrap().fault().clone();
+    assert_eq!(fault, AnswerFault::TooLarge { limit: 64 << 20 });
 }
 
 #[tokio::test]

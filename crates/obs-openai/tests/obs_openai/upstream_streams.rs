@@ -1,15 +1,25 @@
 //! Streams end well or with an error, and never as a stump.
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use axum::response::IntoResponse;
 use bytes::Bytes;
+use futures_util::{FutureExt, StreamExt};
 use http::{StatusCode, header};
 use obs_core::{Capture, ErrorKind, Finish, LlmChunk, LlmResponse};
 use obs_openai::{
     AnswerError, AnswerFault, ChatChunk, Malformed, TransportError, UpstreamBuilder, UpstreamError,
 };
 use proptest::prelude::*;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    sync::Mutex,
+};
 use tower::ServiceExt;
 
 use crate::provider::{
@@ -370,9 +380,9 @@ async fn only_the_last_of_several_choices_to_finish_ends_the_answer() {
 #[tokio::test]
 async fn chunks_are_given_out_as_they_come() {
     let (more, mut next) = tokio::sync::mpsc::channel::<String>(1);
-    let next = std::sync::Arc::new(tokio::sync::Mutex::new(async move || next.recv().await));
+    let next = Arc::new(Mutex::new(async move || next.recv().await));
     let base = raw_with(move |mut connection| {
-        let next = std::sync::Arc::clone(&next);
+        let next = Arc::clone(&next);
         async move {
             let mut request = [0; 4096];
             let _ = connection.read(&mut request).await.unwrap();
@@ -392,19 +402,58 @@ async fn chunks_are_given_out_as_they_come() {
         let (first, second) = chunk.split_at(20);
         more.send(first.to_owned()).await.unwrap();
         more.send(second.to_owned()).await.unwrap();
-        let chunk = soon(futures_util::StreamExt::next(chunks))
-            .await
-            .unwrap()
-            .unwrap();
+        let chunk = soon(chunks.next()).await.unwrap().unwrap();
         assert_eq!(chunk.text(), text);
     }
     drop(more);
-    let end = soon(futures_util::StreamExt::next(chunks)).await.unwrap();
+    let end = soon(chunks.next()).await.unwrap();
     assert_eq!(end.unwrap_err().kind(), ErrorKind::CutOff);
     assert!(
-        soon(futures_util::StreamExt::next(chunks)).await.is_none(),
+        soon(chunks.next()).await.is_none(),
         "nothing comes after it"
     );
+}
+
+#[tokio::test]
+async fn the_end_of_the_body_is_read_so_that_the_connection_can_be_used_again() {
+    let (finish, finished) = tokio::sync::mpsc::channel::<()>(1);
+    let finished = Arc::new(Mutex::new(finished));
+    let connections = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&connections);
+    let base = raw_with(move |mut connection| {
+        let finished = Arc::clone(&finished);
+        count.fetch_add(1, Ordering::Relaxed);
+        async move {
+            let mut request = [0; 4096];
+            while connection.read(&mut request).await.unwrap_or(0) > 0 {
+                let events = format!("{}{USAGE}{DONE}", finish_chunk("stop"));
+                let answer = format!(
+                    "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n{:x}\r\n{events}\r\n",
+                    events.len()
+                );
+                connection.write_all(answer.as_bytes()).await.unwrap();
+                finished.lock().await.recv().await;
+                let _ = connection.write_all(b"0\r\n\r\n").await;
+            }
+        }
+    })
+    .await;
+    let upstream = upstream(&base).build().unwrap();
+    for _ in 0..2 {
+        let answer = upstream.clone().oneshot(question().stream(true)).await;
+        let mut answer = answer.unwrap();
+        let chunks = answer.stream_mut().unwrap();
+        for _ in 0..2 {
+            soon(chunks.next()).await.unwrap().unwrap();
+        }
+        assert!(
+            chunks.next().now_or_never().is_none(),
+            "the body has not ended"
+        );
+        finish.send(()).await.unwrap();
+        assert!(soon(chunks.next()).await.is_none());
+    }
+    assert_eq!(connections.load(Ordering::Relaxed), 1);
 }
 
 /// A stream of these events, cut anywhere and ended anyhow, is whole or an error.
