@@ -3,7 +3,10 @@ use std::time::Duration;
 
 use reqwest::{Client, redirect};
 
-use super::{BuildError, tls};
+use super::{
+    BuildError,
+    tls::{self, Need},
+};
 use crate::error::causes;
 
 /// How connections are made and kept.
@@ -37,14 +40,19 @@ impl Default for Connections {
 }
 
 impl Connections {
-    pub(super) fn client(&self, needs_tls: bool) -> Result<Client, BuildError> {
+    pub(super) fn client(&self, to_tls: bool) -> Result<Client, BuildError> {
         if self.connect_timeout.is_zero() {
             let problem = "is 0: expected a time in which a connection can be made";
             return Err(BuildError::new("connect_timeout", problem));
         }
+        let need = match self.proxy {
+            _ if to_tls || !self.trusted.is_empty() => Need::Surely,
+            Proxy::None => Need::Never,
+            Proxy::System | Proxy::At(_) => Need::Perhaps,
+        };
         let (idle, idle_time) = self.idle;
         let mut builder = Client::builder()
-            .tls_backend_preconfigured(tls::config(&self.trusted, needs_tls)?)
+            .tls_backend_preconfigured(tls::config(&self.trusted, need)?)
             .connect_timeout(self.connect_timeout)
             .pool_max_idle_per_host(idle)
             .pool_idle_timeout(idle_time)

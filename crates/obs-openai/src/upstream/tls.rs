@@ -10,28 +10,42 @@ use rustls_platform_verifier::Verifier;
 
 use super::BuildError;
 
-/// `needed`: without TLS it is no fault that the system trusts nobody.
-pub(super) fn config(trusted: &[Vec<u8>], needed: bool) -> Result<ClientConfig, BuildError> {
+/// Whether TLS will be spoken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Need {
+    Surely,
+    /// With a proxy, which the environment may name.
+    Perhaps,
+    /// The certificates of the system need not be read.
+    Never,
+}
+
+pub(super) fn config(trusted: &[Vec<u8>], need: Need) -> Result<ClientConfig, BuildError> {
     let provider = Arc::new(ring::default_provider());
     let extra = certificates(trusted)?;
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
         .map_err(|error| BuildError::new("base_url", format!("cannot use TLS: {error}")))?;
-    let mut config = match verifier(extra, provider) {
-        Ok(verifier) => builder
-            .dangerous()
-            .with_custom_certificate_verifier(Arc::new(verifier))
-            .with_no_client_auth(),
-        Err(_) if !needed && trusted.is_empty() => builder
-            .with_root_certificates(RootCertStore::empty())
-            .with_no_client_auth(),
-        Err(error) => {
+    let found = match need {
+        Need::Never => None,
+        Need::Perhaps => verifier(extra, provider).ok(),
+        Need::Surely => Some(verifier(extra, provider).map_err(|error| {
             let problem = format!(
                 "needs certificates to trust, and there are none ({error}): install the system's certificates \
                  (`ca-certificates`), or give your own to trust"
             );
-            return Err(BuildError::new("base_url", problem));
-        }
+            BuildError::new("base_url", problem)
+        })?),
+    };
+    let mut config = match found {
+        Some(verifier) => builder
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(verifier))
+            .with_no_client_auth(),
+        // Nobody is trusted.
+        None => builder
+            .with_root_certificates(RootCertStore::empty())
+            .with_no_client_auth(),
     };
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(config)
