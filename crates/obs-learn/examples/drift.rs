@@ -1,0 +1,236 @@
+//! A stream whose domain changes half-way: what a model, the rule, and a model under watch make of it.
+//!
+//! ```sh
+//! cargo run -p obs-learn --release --example drift -- LOG.jsonl.gz
+//! ```
+//!
+//! Half of the log's groups are the old domain: a model is trained on 70 % of their rows, and the rest of them begins the stream. Then
+//! come the rows of the other groups, all new to it. Every policy gives the same share of calls to the premium route, so what differs is
+//! the quality. Printed is the part of the quality gap that each recovers before and after the change, over several
+//! splits into domains, and the regret: answers lost, in a thousand calls, against the best of the fixed policies in hindsight.
+
+#[path = "support/log.rs"]
+mod log;
+
+use std::collections::BTreeSet;
+use std::error::Error;
+use std::sync::Arc;
+
+use log::Logged;
+use obs_learn::{Dataset, Goal, Online, Target, Trainer};
+
+const SHARE: f64 = 0.3;
+const SPLITS: u64 = 10;
+const POLICIES: [&str; 5] = [
+    "random",
+    "prompt length",
+    "model as trained",
+    "model, threshold follows",
+    "online",
+];
+/// Those that learn nothing of what comes.
+const FIXED: usize = 4;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let mut args = std::env::args().skip(1);
+    let path = args.next().ok_or("name a log")?;
+    let log = log::read(&path)?;
+    // Of what share of the calls the outcome is known, and whether their groups are.
+    let feedback: f64 = args.next().map_or(Ok(1.0), |share| share.parse())?;
+    let told = args.next().as_deref() != Some("untold");
+    let mut before = vec![Vec::new(); POLICIES.len()];
+    let mut after = before.clone();
+    let (mut falls, mut fallen) = (Vec::new(), Vec::new());
+    for split in 0..SPLITS {
+        let (train, old, new) = domains(&log, split);
+        let mut data = Dataset::new();
+        for row in &train {
+            data.push(
+                row.group.as_deref(),
+                row.prompt.as_str(),
+                row.quality.weak,
+                row.quality.strong,
+            )?;
+        }
+        let trainer = if told {
+            Trainer::new()
+        } else {
+            Trainer::new().prompts_alone()
+        };
+        let model = Arc::new(
+            trainer
+                .seed(split)
+                .resamples(200)
+                .train(&data, |_, _| ())?
+                .model,
+        );
+        let mut policies = Policies::new(&model, split, feedback, told);
+        for (part, recovered) in [(&old, &mut before), (&new, &mut after)] {
+            for (policy, share) in policies.run(part).into_iter().enumerate() {
+                recovered[policy].push(share);
+            }
+            fallen.push(policies.time_fallen(part.len()));
+        }
+        falls.push(policies.online.watch().falls as f64);
+    }
+    println!(
+        "{SPLITS} splits, {:.0} % of the calls premium, outcomes known of {:.0} %",
+        SHARE * 100.0,
+        feedback * 100.0
+    );
+    println!(
+        "{:28} {:>22} {:>22}",
+        "part of the gap recovered", "before", "after"
+    );
+    for (policy, name) in POLICIES.iter().enumerate() {
+        println!(
+            "{name:28} {:>22} {:>22}",
+            shown(&before[policy]),
+            shown(&after[policy])
+        );
+    }
+    println!("advantage over the best fixed policy in hindsight (negative: regret)");
+    for policy in FIXED..POLICIES.len() {
+        println!(
+            "{:28} {:>22} {:>22}",
+            POLICIES[policy],
+            shown(&regret(&before, policy)),
+            shown(&regret(&after, policy))
+        );
+    }
+    println!(
+        "falls {}; share of the time by the rule: before {}, after {}",
+        shown(&falls),
+        shown(&fallen.iter().copied().step_by(2).collect::<Vec<_>>()),
+        shown(
+            &fallen
+                .iter()
+                .copied()
+                .skip(1)
+                .step_by(2)
+                .collect::<Vec<_>>()
+        )
+    );
+    Ok(())
+}
+
+fn regret(recovered: &[Vec<f64>], policy: usize) -> Vec<f64> {
+    (0..recovered[0].len())
+        .map(|split| {
+            let best = (0..FIXED)
+                .map(|fixed| recovered[fixed][split])
+                .fold(f64::MIN, f64::max);
+            recovered[policy][split] - best
+        })
+        .collect()
+}
+
+fn shown(values: &[f64]) -> String {
+    let count = values.len() as f64;
+    let mean = values.iter().sum::<f64>() / count;
+    let variance = values.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / (count - 1.0);
+    format!("{mean:.3} +- {:.3}", (variance / count).sqrt())
+}
+
+/// Rows to learn from, the rest of the old domain, and the new domain.
+fn domains(log: &[Logged], split: u64) -> (Vec<&Logged>, Vec<&Logged>, Vec<&Logged>) {
+    let mut chance = Chance(split * 2 + 1);
+    let groups: BTreeSet<_> = log.iter().map(|row| row.group.as_deref()).collect();
+    let mut groups: Vec<_> = groups.into_iter().collect();
+    chance.shuffle(&mut groups);
+    let known: BTreeSet<_> = groups[..groups.len() / 2].iter().copied().collect();
+    let (mut old, mut new): (Vec<_>, Vec<_>) = log
+        .iter()
+        .partition(|row| known.contains(&row.group.as_deref()));
+    chance.shuffle(&mut old);
+    chance.shuffle(&mut new);
+    let rest = old.split_off(old.len() * 7 / 10);
+    (old, rest, new)
+}
+
+struct Policies {
+    chance: Chance,
+    feedback: f64,
+    length: Target,
+    frozen: f64,
+    model: Target,
+    online: Online,
+    told: bool,
+    by_rule: usize,
+}
+
+impl Policies {
+    fn new(model: &Arc<obs_learn::Model>, split: u64, feedback: f64, told: bool) -> Self {
+        let start = model.threshold(Goal::Share(SHARE));
+        Self {
+            chance: Chance(split * 2 + 2),
+            feedback,
+            length: Target::new(SHARE, f64::from(start.length), 0.005),
+            frozen: f64::from(start.gain),
+            model: Target::new(SHARE, f64::from(start.gain), 0.0005),
+            online: Online::new(Arc::clone(model), Goal::Share(SHARE)).trusting(),
+            told,
+            by_rule: 0,
+        }
+    }
+
+    /// The part of the gap that each policy recovers, corrected for the share of calls that it spent.
+    fn run(&mut self, rows: &[&Logged]) -> Vec<f64> {
+        let mut won = [0.0; POLICIES.len()];
+        let mut spent = [0.0; POLICIES.len()];
+        let mut gap = 0.0;
+        for row in rows {
+            let prompt = row.prompt.as_str();
+            let group = row.group.as_deref().filter(|_| self.told);
+            let online = self.online.decide(group, prompt);
+            let evidence = online.evidence;
+            let chosen = [
+                self.chance.unit() < SHARE,
+                self.length.admit(f64::from(evidence.length)),
+                f64::from(evidence.gain()) >= self.frozen,
+                self.model.admit(f64::from(evidence.gain())),
+                online.premium,
+            ];
+            let delta = f64::from(row.quality.strong - row.quality.weak);
+            gap += delta;
+            for policy in 0..POLICIES.len() {
+                if chosen[policy] {
+                    won[policy] += delta;
+                    spent[policy] += 1.0;
+                }
+            }
+            self.by_rule += usize::from(online.by == obs_learn::By::Rule);
+            if self.chance.unit() < self.feedback {
+                self.online.observe(&online, delta as f32);
+            }
+        }
+        // Each is set against chance at the share that it really spent, and then put at the share that was wished.
+        won.iter()
+            .zip(spent)
+            .map(|(won, spent)| won / gap - spent / rows.len() as f64 + SHARE)
+            .collect()
+    }
+
+    fn time_fallen(&mut self, calls: usize) -> f64 {
+        std::mem::take(&mut self.by_rule) as f64 / calls as f64
+    }
+}
+
+/// The same in every run.
+struct Chance(u64);
+
+impl Chance {
+    fn unit(&mut self) -> f64 {
+        self.0 = self
+            .0
+            .wrapping_mul(0x5851_f42d_4c95_7f2d)
+            .wrapping_add(0x1405_7b7e_f767_814f);
+        (self.0 >> 11) as f64 / (1u64 << 53) as f64
+    }
+
+    fn shuffle<T>(&mut self, items: &mut [T]) {
+        for last in (1..items.len()).rev() {
+            items.swap(last, (self.unit() * (last + 1) as f64) as usize);
+        }
+    }
+}

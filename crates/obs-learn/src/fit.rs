@@ -1,0 +1,262 @@
+//! Logistic regression with a Gaussian prior on each weight, by L-BFGS.
+
+use std::collections::VecDeque;
+
+use crate::dataset::{Dataset, Row};
+use crate::features::{BUCKETS, FEATURES};
+use crate::file::{MAX_GROUP_NAME, MAX_GROUPS};
+use crate::weights::{Scaling, Weights, Words};
+
+/// Standard deviations of the priors, in units of the logit. They say how far a weight may go without much evidence, and so
+/// stand whatever the number of rows is: with few of them, a model is little more than the rule of length.
+///
+/// Measured on MMLU: between half and thrice of the first three, APGR moves by less than 0.006 on held-out rows and groups.
+const LENGTH_PRIOR: f64 = 0.28;
+const STRUCTURE_PRIOR: f64 = 0.1;
+const WORDS_PRIOR: f64 = 1.0;
+const GROUP_PRIOR: f64 = 0.7;
+
+/// Pairs of steps and changes of gradient that are remembered.
+const MEMORY: usize = 8;
+const ITERATIONS: usize = 200;
+/// Stop when no part of the gradient of the mean loss is larger.
+const TOLERANCE: f64 = 1e-5;
+
+/// Which features a model has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Parts {
+    pub(crate) words: bool,
+    pub(crate) groups: bool,
+}
+
+/// The most probable weights, given these rows.
+pub(crate) fn fit(data: &Dataset, rows: &[u32], parts: Parts) -> Weights {
+    let scaling = Scaling::of(rows.iter().map(|&row| &data.rows[row as usize].dense));
+    let design = Design::new(data, rows, parts, &scaling);
+    let mut at = vec![0.0; design.width()];
+    let mean = design.labels.iter().sum::<f64>() / design.labels.len().max(1) as f64;
+    at[0] = logit(mean.clamp(1e-4, 1.0 - 1e-4));
+    minimise(&mut at, |at, gradient| design.loss(at, gradient));
+    let dense = std::array::from_fn(|i| (at[1 + i] * prior(i)) as f32);
+    let words = parts.words.then(|| {
+        let raw: Vec<f32> = at[design.words_at..design.groups_at]
+            .iter()
+            .map(|u| (u * WORDS_PRIOR) as f32)
+            .collect();
+        Words::quantised(&raw)
+    });
+    let groups = at[design.groups_at..]
+        .iter()
+        .map(|u| (u * GROUP_PRIOR) as f32);
+    let mut groups: Vec<(String, f32)> = data
+        .groups
+        .iter()
+        .cloned()
+        .zip(groups)
+        .filter(|(name, _)| name.len() <= MAX_GROUP_NAME)
+        .collect();
+    // The file stays small whoever names the groups: those that tell most are kept.
+    groups.sort_by(|a, b| b.1.abs().total_cmp(&a.1.abs()));
+    groups.truncate(MAX_GROUPS);
+    let groups = groups
+        .into_iter()
+        .filter(|(_, weight)| *weight != 0.0)
+        .collect();
+    Weights {
+        bias: at[0] as f32,
+        scaling,
+        dense,
+        words,
+        groups,
+    }
+}
+
+const fn prior(feature: usize) -> f64 {
+    // The size of the prompt comes first, and it is what the rule goes by.
+    if feature == 0 {
+        LENGTH_PRIOR
+    } else {
+        STRUCTURE_PRIOR
+    }
+}
+
+fn in_priors(scaled: [f32; FEATURES]) -> [f64; FEATURES] {
+    std::array::from_fn(|i| f64::from(scaled[i]) * prior(i))
+}
+
+pub(crate) fn logit(probability: f64) -> f64 {
+    (probability / (1.0 - probability)).ln()
+}
+
+/// The rows of one fit, made ready for many passes.
+struct Design<'a> {
+    /// In units of the priors.
+    dense: Vec<[f64; FEATURES]>,
+    terms: Vec<&'a [u16]>,
+    groups: Vec<Option<u32>>,
+    labels: Vec<f64>,
+    words_at: usize,
+    groups_at: usize,
+    group_count: usize,
+}
+
+impl<'a> Design<'a> {
+    fn new(data: &'a Dataset, rows: &[u32], parts: Parts, scaling: &Scaling) -> Self {
+        let row = |&row: &u32| -> &'a Row { &data.rows[row as usize] };
+        let words_at = 1 + FEATURES;
+        Self {
+            dense: rows
+                .iter()
+                .map(|r| in_priors(scaling.apply(&row(r).dense)))
+                .collect(),
+            terms: rows
+                .iter()
+                .map(|r| if parts.words { data.terms(row(r)) } else { &[] })
+                .collect(),
+            groups: rows
+                .iter()
+                .map(|r| row(r).group.filter(|_| parts.groups))
+                .collect(),
+            labels: rows.iter().map(|r| f64::from(row(r).gain())).collect(),
+            words_at,
+            groups_at: words_at + if parts.words { BUCKETS } else { 0 },
+            group_count: if parts.groups { data.groups.len() } else { 0 },
+        }
+    }
+
+    const fn width(&self) -> usize {
+        self.groups_at + self.group_count
+    }
+
+    /// The mean loss with its priors, and its gradient. Weights are in units of their priors, which makes the problem round.
+    fn loss(&self, at: &[f64], gradient: &mut [f64]) -> f64 {
+        gradient.copy_from_slice(at);
+        gradient[0] = 0.0;
+        let mut loss = at[1..].iter().map(|u| u * u).sum::<f64>() / 2.0;
+        for (i, label) in self.labels.iter().enumerate() {
+            let words = WORDS_PRIOR / (self.terms[i].len().max(1) as f64).sqrt();
+            let mut z = at[0];
+            z += self.dense[i]
+                .iter()
+                .zip(&at[1..])
+                .map(|(x, u)| x * u)
+                .sum::<f64>();
+            z += words
+                * self.terms[i]
+                    .iter()
+                    .map(|&bucket| at[self.words_at + bucket as usize])
+                    .sum::<f64>();
+            if let Some(group) = self.groups[i] {
+                z += GROUP_PRIOR * at[self.groups_at + group as usize];
+            }
+            // ln(1 + e^z) without overflow
+            loss += z.max(0.0) + (-z.abs()).exp().ln_1p() - label * z;
+            let slope = 1.0 / (1.0 + (-z).exp()) - label;
+            gradient[0] += slope;
+            for (x, g) in self.dense[i].iter().zip(&mut gradient[1..]) {
+                *g += slope * x;
+            }
+            for &bucket in self.terms[i] {
+                gradient[self.words_at + bucket as usize] += words * slope;
+            }
+            if let Some(group) = self.groups[i] {
+                gradient[self.groups_at + group as usize] += GROUP_PRIOR * slope;
+            }
+        }
+        let rows = self.labels.len().max(1) as f64;
+        gradient.iter_mut().for_each(|g| *g /= rows);
+        loss / rows
+    }
+}
+
+/// One remembered step.
+struct Step {
+    moved: Vec<f64>,
+    turned: Vec<f64>,
+    inverse: f64,
+}
+
+/// L-BFGS with a backtracking search. The functions here are convex, so there is one minimum to find.
+fn minimise(at: &mut [f64], mut loss: impl FnMut(&[f64], &mut [f64]) -> f64) {
+    let mut gradient = vec![0.0; at.len()];
+    let mut value = loss(at, &mut gradient);
+    let mut memory: VecDeque<Step> = VecDeque::with_capacity(MEMORY);
+    let mut next = at.to_vec();
+    let mut next_gradient = gradient.clone();
+    for _ in 0..ITERATIONS {
+        if gradient.iter().all(|g| g.abs() <= TOLERANCE) {
+            return;
+        }
+        let mut direction = descent(&gradient, &memory);
+        let mut slope = dot(&direction, &gradient);
+        if slope >= 0.0 {
+            memory.clear();
+            direction = gradient.iter().map(|g| -g).collect();
+            slope = -dot(&gradient, &gradient);
+        }
+        let mut length = 1.0;
+        let found = loop {
+            for ((n, a), d) in next.iter_mut().zip(at.iter()).zip(&direction) {
+                *n = a + length * d;
+            }
+            let found = loss(&next, &mut next_gradient);
+            if found <= value + 1e-4 * length * slope {
+                break found;
+            }
+            length /= 2.0;
+            if length < 1e-10 {
+                return;
+            }
+        };
+        let moved: Vec<f64> = next.iter().zip(at.iter()).map(|(n, a)| n - a).collect();
+        let turned: Vec<f64> = next_gradient
+            .iter()
+            .zip(&gradient)
+            .map(|(n, g)| n - g)
+            .collect();
+        let curvature = dot(&moved, &turned);
+        if curvature > 0.0 {
+            if memory.len() == MEMORY {
+                memory.pop_front();
+            }
+            memory.push_back(Step {
+                moved,
+                turned,
+                inverse: 1.0 / curvature,
+            });
+        }
+        at.copy_from_slice(&next);
+        std::mem::swap(&mut gradient, &mut next_gradient);
+        value = found;
+    }
+}
+
+/// The direction of a quasi-Newton step: the two loops of L-BFGS.
+fn descent(gradient: &[f64], memory: &VecDeque<Step>) -> Vec<f64> {
+    let mut direction: Vec<f64> = gradient.iter().map(|g| -g).collect();
+    let mut shares = Vec::with_capacity(memory.len());
+    for step in memory.iter().rev() {
+        let share = step.inverse * dot(&step.moved, &direction);
+        direction
+            .iter_mut()
+            .zip(&step.turned)
+            .for_each(|(d, t)| *d -= share * t);
+        shares.push(share);
+    }
+    if let Some(last) = memory.back() {
+        let scale = 1.0 / (last.inverse * dot(&last.turned, &last.turned));
+        direction.iter_mut().for_each(|d| *d *= scale);
+    }
+    for (step, share) in memory.iter().zip(shares.into_iter().rev()) {
+        let back = share - step.inverse * dot(&step.turned, &direction);
+        direction
+            .iter_mut()
+            .zip(&step.moved)
+            .for_each(|(d, m)| *d += back * m);
+    }
+    direction
+}
+
+fn dot(a: &[f64], b: &[f64]) -> f64 {
+    a.iter().zip(b).map(|(a, b)| a * b).sum()
+}

@@ -1,0 +1,35 @@
+//! Learns from logged outcomes which prompts gain by the premium model.
+mod calibrate;
+mod dataset;
+mod evaluate;
+mod explain;
+mod features;
+mod file;
+mod fit;
+mod folds;
+mod gate;
+mod goal;
+mod header;
+mod model;
+mod online;
+mod prompt;
+mod rng;
+mod target;
+mod train;
+mod weights;
+pub use calibrate::{Calibration, Line};
+pub use dataset::{BadQuality, Dataset};
+pub use evaluate::{Comparison, Contender, Curve, Estimate, Figures, GRID, Outcomes};
+pub use explain::{Explanation, Part, Term};
+pub use features::{FEATURES, MAX_SCANNED, NAMES};
+pub use file::{FORMAT, LoadError, MAX_FILE};
+pub use gate::{Check, Gate};
+pub use goal::{Goal, Threshold};
+pub use header::{Header, Trained};
+pub use model::{Evidence, Model};
+pub use online::{By, Decision, Monitor, Online, Watch};
+pub use prompt::{Pieces, Prompt, pieces};
+pub use target::Target;
+pub use train::{
+    FEWEST_ROWS, GROUP_PRIOR, LENGTH, STRUCTURE, TrainError, Trainer, Training, WORDS, WORDS_ALONE,
+};

@@ -1,0 +1,72 @@
+//! What is added to a logit by what came of earlier ones.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use crate::calibrate::sigmoid;
+
+/// How many groups can have a bias of their own.
+pub(super) const SLOTS: usize = 256;
+
+/// Standard deviations of what is believed of each number before anything came, in units of the logit.
+const SLOPE_PRIOR: f32 = 0.1;
+const BIAS_PRIOR: f32 = 0.1;
+const GROUP_PRIOR: f32 = 0.5;
+
+/// What was learned fades by this with each outcome, so that a change is still learned after a long time without one.
+const FADING: f32 = 0.9995;
+
+/// A slope, a bias, and a bias for each group, each learned by Newton's method, one outcome a step.
+#[derive(Debug)]
+pub(super) struct Correction {
+    slope: Cell,
+    bias: Cell,
+    groups: Box<[Cell]>,
+}
+
+/// One number that is learned, readable without a lock. One writer at a time, by the lock of the monitor.
+#[derive(Debug, Default)]
+struct Cell {
+    value: AtomicU32,
+    /// What outcomes have told, as the inverse of a variance.
+    known: AtomicU32,
+}
+
+impl Correction {
+    pub(super) fn new() -> Self {
+        Self {
+            slope: Cell::default(),
+            bias: Cell::default(),
+            groups: (0..SLOTS).map(|_| Cell::default()).collect(),
+        }
+    }
+
+    pub(super) fn apply(&self, logit: f32, slot: Option<u8>) -> f32 {
+        let group = slot.map_or(0.0, |slot| self.groups[slot as usize].get());
+        // Not below zero: a model that is wrong the other way round is one for the rule to replace.
+        (1.0 + self.slope.get()).max(0.0) * logit + self.bias.get() + group
+    }
+
+    pub(super) fn learn(&self, logit: f32, slot: Option<u8>, gain: f32) {
+        let predicted = sigmoid(self.apply(logit, slot));
+        let (missed, told) = (gain - predicted, predicted * (1.0 - predicted));
+        self.slope
+            .step(missed * logit, told * logit * logit, SLOPE_PRIOR);
+        self.bias.step(missed, told, BIAS_PRIOR);
+        if let Some(slot) = slot {
+            self.groups[slot as usize].step(missed, told, GROUP_PRIOR);
+        }
+    }
+}
+
+impl Cell {
+    fn get(&self) -> f32 {
+        f32::from_bits(self.value.load(Ordering::Relaxed))
+    }
+
+    fn step(&self, gradient: f32, told: f32, prior: f32) {
+        let known = f32::from_bits(self.known.load(Ordering::Relaxed)) * FADING + told;
+        let value = self.get() + gradient / (1.0 / (prior * prior) + known);
+        self.known.store(known.to_bits(), Ordering::Relaxed);
+        self.value.store(value.to_bits(), Ordering::Relaxed);
+    }
+}

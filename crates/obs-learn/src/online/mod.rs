@@ -1,0 +1,215 @@
+//! A model in traffic: corrected by what comes of its calls, watched, and replaced by the rule while it is no better.
+
+mod correction;
+mod monitor;
+
+use std::hash::{Hash, Hasher};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+pub use monitor::{Monitor, Watch};
+
+use self::correction::{Correction, SLOTS};
+use crate::calibrate::{loss, sigmoid};
+use crate::fit::logit;
+use crate::goal::{Goal, Threshold};
+use crate::model::{Evidence, Model};
+use crate::{Prompt, Target};
+
+/// A step of a threshold, as a share of how far the middle 80 % of the scores lie apart.
+const STEP: f64 = 0.002;
+
+/// A model in traffic.
+///
+/// Decides calls so that a share of them goes to the premium route, by the model while it stands and by the length of the prompt
+/// while it does not. What came of a call, where both answers are known, is told with [`Online::observe`]: it corrects the model's
+/// bias and slope, and a bias for each group; and it tells whether model or rule foresaw it better, see [`Monitor`].
+///
+/// Outcomes should come from calls drawn at random, such as shadow comparisons: those of cheap calls alone would tell of cheap calls alone.
+///
+/// Shared by reference. Decisions lock nothing and allocate nothing; outcomes take turns.
+#[derive(Debug)]
+pub struct Online {
+    model: Arc<Model>,
+    by_model: Target,
+    by_rule: Target,
+    correction: Correction,
+    rule: Correction,
+    stands: AtomicBool,
+    monitor: Mutex<Monitor>,
+}
+
+/// One decision. Keep it until the outcome is known.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Decision {
+    /// Whether the call should go to the premium route.
+    pub premium: bool,
+    /// Who decided.
+    pub by: By,
+    /// What was read in the prompt.
+    pub evidence: Evidence,
+    /// The logit of a gain, with what was learned since.
+    pub logit: f32,
+    /// What the rule takes for the logit of a gain.
+    pub rule_logit: f32,
+    slot: Option<u8>,
+}
+
+/// Who decides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum By {
+    /// The model.
+    Model,
+    /// The length of the prompt.
+    Rule,
+}
+
+impl Online {
+    /// Begins with the model where its gate passed, and with the rule where not.
+    #[must_use]
+    pub fn new(model: Arc<Model>, goal: Goal) -> Self {
+        let Threshold {
+            share,
+            gain,
+            length,
+            ..
+        } = model.threshold(goal);
+        let at = |share| model.threshold(Goal::Share(share));
+        let logit_of = |gain: f32| logit(f64::from(gain).clamp(1e-6, 1.0 - 1e-6));
+        // A spread of zero comes of scores that are all alike; the step must still be one.
+        let step = |low: f64, high: f64| STEP * (high - low).abs().max(0.01);
+        let (high, low) = (at(0.1), at(0.9));
+        let better = model.gate().better;
+        Self {
+            by_model: Target::new(
+                f64::from(share),
+                logit_of(gain),
+                step(logit_of(low.gain), logit_of(high.gain)),
+            ),
+            by_rule: Target::new(
+                f64::from(share),
+                f64::from(length),
+                step(low.length.into(), high.length.into()),
+            ),
+            correction: Correction::new(),
+            rule: Correction::new(),
+            stands: AtomicBool::new(better),
+            monitor: Mutex::new(Monitor::new(better)),
+            model,
+        }
+    }
+
+    /// Begins with the model whatever its gate said.
+    #[must_use]
+    pub fn trusting(self) -> Self {
+        Self {
+            stands: AtomicBool::new(true),
+            monitor: Mutex::new(Monitor::new(true)),
+            ..self
+        }
+    }
+
+    /// Decides a call.
+    #[must_use]
+    pub fn decide(&self, group: Option<&str>, prompt: &(impl Prompt + ?Sized)) -> Decision {
+        let evidence = self.model.read(group, prompt);
+        let slot = group.map(slot);
+        let logit = self.correction.apply(evidence.logit, slot);
+        let rule_logit = self
+            .rule
+            .apply(self.model.header().rule.at(evidence.length), None);
+        // Both thresholds follow the traffic, so that either can take over at any time.
+        let by_model = self.by_model.admit(f64::from(logit));
+        let by_rule = self.by_rule.admit(f64::from(evidence.length));
+        let by = self.stands();
+        let premium = if by == By::Model { by_model } else { by_rule };
+        Decision {
+            premium,
+            by,
+            evidence,
+            logit,
+            rule_logit,
+            slot,
+        }
+    }
+
+    /// Learns from what came of a call: the gain, from 0 to 1, is by how much the premium answer was better than the cheap one. A
+    /// number beyond is taken for the nearest; what is not a number is not learned from.
+    pub fn observe(&self, decision: &Decision, gain: f32) {
+        if gain.is_nan() {
+            return;
+        }
+        let gain = gain.clamp(0.0, 1.0);
+        // A panic while this was held left figures that are still finite.
+        let mut monitor = self.monitor.lock().unwrap_or_else(PoisonError::into_inner);
+        monitor.observe(
+            sigmoid(decision.logit),
+            gain,
+            loss(decision.logit, gain),
+            loss(decision.rule_logit, gain),
+        );
+        self.stands
+            .store(monitor.watch().by == By::Model, Ordering::Relaxed);
+        self.correction
+            .learn(decision.evidence.logit, decision.slot, gain);
+        self.rule.learn(
+            self.model.header().rule.at(decision.evidence.length),
+            None,
+            gain,
+        );
+    }
+
+    /// Who decides now.
+    #[must_use]
+    pub fn stands(&self) -> By {
+        if self.stands.load(Ordering::Relaxed) {
+            By::Model
+        } else {
+            By::Rule
+        }
+    }
+
+    /// What the monitor sees.
+    #[must_use]
+    pub fn watch(&self) -> Watch {
+        self.monitor
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .watch()
+    }
+
+    /// Another share of premium calls from now on, from 0 to 1, see [`Target::set_share`].
+    pub fn set_share(&self, share: f64) {
+        self.by_model.set_share(share);
+        self.by_rule.set_share(share);
+    }
+
+    /// The model that was loaded.
+    #[must_use]
+    pub const fn model(&self) -> &Arc<Model> {
+        &self.model
+    }
+}
+
+/// Groups that share a slot by chance share a correction.
+fn slot(group: &str) -> u8 {
+    let mut hasher = Fnv(0xcbf2_9ce4_8422_2325);
+    group.hash(&mut hasher);
+    const { assert!(SLOTS == 256, "a slot is one byte") };
+    (hasher.finish() >> 56) as u8
+}
+
+/// A hash that allocates nothing and needs no state, unlike that of the standard library.
+struct Fnv(u64);
+
+impl Hasher for Fnv {
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
+        }
+    }
+
+    fn finish(&self) -> u64 {
+        self.0.wrapping_mul(0x9e37_79b9_7f4a_7c15)
+    }
+}
