@@ -22,6 +22,7 @@ impl Alarm {
     ///
     /// # Panics
     /// With a moment, outside of a tokio runtime that has time enabled.
+    #[inline]
     #[must_use]
     pub fn new(moment: Option<Instant>) -> Self {
         Self {
@@ -49,6 +50,7 @@ impl Alarm {
     }
 
     /// Whether the timer has fired, as far as the runtime has noticed: no clock is looked at. The moment may have moved.
+    #[inline]
     #[must_use]
     pub fn has_fired(&self) -> bool {
         self.sleep.as_ref().is_some_and(Sleep::is_elapsed)

@@ -83,6 +83,9 @@ impl CallContext {
     pub fn inform(&self, shared: &Report, told: &mut usize) {
         self.journal.with(|report| {
             report.late = report.late.or(shared.late);
+            if report.origin.is_none() && shared.origin != report.span {
+                report.origin.clone_from(&shared.origin);
+            }
             let news = shared.decisions.iter().skip(*told);
             report.decisions.extend(news.cloned());
         });

@@ -45,7 +45,14 @@ impl Deadline {
     /// Over at `end`, and late then.
     #[must_use]
     pub fn at(end: Instant) -> Self {
-        Self::default().bounded(Some(end), Some(end))
+        let bounds = Bounds {
+            late: Some(end),
+            end: Some(end),
+        };
+        Self {
+            own: bounds,
+            callers: None,
+        }
     }
 
     /// Late after `limit`, over after `grace` more.
@@ -56,16 +63,21 @@ impl Deadline {
 
     /// This deadline, and at most so long from now.
     #[must_use]
-    pub fn within(self, limit: Duration, grace: Duration) -> Self {
-        self.within_since(Instant::now(), limit, grace)
+    pub fn within(mut self, limit: Duration, grace: Duration) -> Self {
+        self.narrow(Instant::now(), limit, grace);
+        self
     }
 
-    /// This deadline, and at most so long from `start`, for who has looked at the clock already.
-    #[must_use]
-    pub fn within_since(self, start: Instant, limit: Duration, grace: Duration) -> Self {
+    /// Makes it at most so long from `start`: as [`within`](Self::within), for who has looked at the clock already.
+    #[inline]
+    pub fn narrow(&mut self, start: Instant, limit: Duration, grace: Duration) {
         // A sum that no clock can show is no limit.
         let late = start.checked_add(limit);
-        self.bounded(late, late.and_then(|late| late.checked_add(grace)))
+        let end = match grace.is_zero() {
+            true => late,
+            false => late.and_then(|late| late.checked_add(grace)),
+        };
+        self.bound(late, end);
     }
 
     /// For a call that others may join: as this one, until [`extend`](Self::extend)ed.
@@ -90,12 +102,14 @@ impl Deadline {
     }
 
     /// When the call is dropped; `None`: never.
+    #[inline]
     #[must_use]
     pub fn end(&self) -> Option<Instant> {
         self.bounds().end
     }
 
     /// When the call is late, which is not after its end; `None`: never.
+    #[inline]
     #[must_use]
     pub fn late(&self) -> Option<Instant> {
         self.bounds().late
@@ -131,6 +145,7 @@ impl Deadline {
         }
     }
 
+    #[inline]
     fn bounds(&self) -> Bounds {
         let callers = self.callers.as_ref().map(|c| lock(c).bounds());
         let Bounds { late, end } = callers.unwrap_or_default();
@@ -140,12 +155,12 @@ impl Deadline {
         }
     }
 
-    fn bounded(mut self, late: Option<Instant>, end: Option<Instant>) -> Self {
+    #[inline]
+    fn bound(&mut self, late: Option<Instant>, end: Option<Instant>) {
         self.own = Bounds {
             late: earlier(self.own.late, late),
             end: earlier(self.own.end, end),
         };
-        self
     }
 }
 
@@ -176,6 +191,7 @@ impl Bounds {
     }
 }
 
+#[inline]
 fn earlier(a: Option<Instant>, b: Option<Instant>) -> Option<Instant> {
     match (a, b) {
         (Some(a), Some(b)) => Some(a.min(b)),

@@ -64,6 +64,19 @@ pub enum Fault {
     Us,
 }
 
+impl Fault {
+    /// A fixed lower-case name, for labels and spans.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Caller => "caller",
+            Self::Policy => "policy",
+            Self::Provider => "provider",
+            Self::Us => "us",
+        }
+    }
+}
+
 impl ErrorKind {
     /// Whether another route may do better.
     ///

@@ -63,8 +63,11 @@ impl Journal {
 
     pub(crate) fn fresh(&self) -> Self {
         let listeners = lock(&self.0.listeners).clone();
+        let origin = self.with(|report| report.span.clone().or_else(|| report.origin.clone()));
+        let mut report = Report::default();
+        report.origin = origin;
         Self(Arc::new(Pages {
-            report: Mutex::default(),
+            report: Mutex::new(report),
             listeners: Mutex::new(listeners),
         }))
     }

@@ -61,7 +61,7 @@ pub use self::{
     price::{Price, PriceError, PriceTable},
     replay::{Capture, Replay},
     report::{Baseline, CacheNote, CacheStatus, Decided, Report},
-    request::{LlmRequest, Operation, Role},
+    request::{LlmRequest, Operation, Parameter, Role},
     response::{Finish, LlmChunk, LlmResponse, LlmResponseExt},
     stream::ChunkStream,
     usage::Usage,

@@ -23,6 +23,11 @@ pub struct Report {
     pub attempts: Vec<Attempt>,
     /// Where the call would have gone without a router; the outermost router says where.
     pub baseline: Option<Baseline>,
+    /// The span that tells of this call, as a W3C `traceparent`; set by whoever makes spans, for those that are kept.
+    pub span: Option<Arc<str>>,
+    /// The span of the call that did the work, or for whose sake it is done, where that is another call: of the leader
+    /// of a shared call, and of the call that set off a refresh. As a W3C `traceparent`.
+    pub origin: Option<Arc<str>>,
     /// The call itself, while nobody looks inside.
     root: ScopeEntry,
     scopes: Vec<ScopeEntry>,

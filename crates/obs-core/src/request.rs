@@ -57,6 +57,9 @@ pub trait LlmRequest {
         true
     }
 
+    /// Visits the settings that the request makes, as far as they are set, for spans. Called for calls whose span is kept.
+    fn visit_parameters(&self, _visit: &mut dyn FnMut(Parameter<'_>)) {}
+
     /// Visits each piece of prompt text in order, without joining them.
     fn visit_prompt(&self, visit: &mut dyn FnMut(Role, &str));
 
@@ -65,6 +68,36 @@ pub trait LlmRequest {
     /// There is no default: what is forgotten here makes a wrong answer from the cache. For a type that can be
     /// serialized, `to.json(self)` forgets nothing.
     fn fingerprint(&self, to: &mut Fingerprint);
+}
+
+/// What a request asks of the model besides the prompt, by the names of the OpenTelemetry GenAI conventions.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Parameter<'a> {
+    /// `max_tokens`: most tokens of the answer.
+    MaxTokens(u64),
+    /// `temperature`
+    Temperature(f64),
+    /// `top_p`
+    TopP(f64),
+    /// `top_k`
+    TopK(u64),
+    /// `frequency_penalty`
+    FrequencyPenalty(f64),
+    /// `presence_penalty`
+    PresencePenalty(f64),
+    /// `seed`
+    Seed(i64),
+    /// `choice.count`: how many answers are wanted.
+    Choices(u64),
+    /// `stop_sequences`, one of them.
+    Stop(&'a str),
+    /// `reasoning.level`
+    Reasoning(&'a str),
+    /// `encoding_formats`, of embeddings.
+    EncodingFormat(&'a str),
+    /// How many dimensions embeddings shall have.
+    Dimensions(u64),
 }
 
 /// Who said a piece of a prompt.

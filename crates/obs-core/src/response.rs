@@ -27,6 +27,11 @@ pub trait LlmResponse {
         None
     }
 
+    /// The provider's name for a whole answer, for spans.
+    fn id(&self) -> Option<&str> {
+        None
+    }
+
     /// Why a whole answer ends where it ends. `None`: it is complete (as embeddings are).
     fn finish(&self) -> Option<Finish> {
         None
@@ -71,6 +76,11 @@ pub trait LlmChunk: Send + 'static {
 
     /// The model that says that it answers.
     fn model(&self) -> Option<&str> {
+        None
+    }
+
+    /// The provider's name for the answer, for spans.
+    fn id(&self) -> Option<&str> {
         None
     }
 
