@@ -6,18 +6,16 @@ use std::{
 };
 
 use obs_core::{Attempt, AttemptListener, Outcome, Paid};
-use obs_metrics::{
-    BoundHistogram, Capped, Count, DEFAULT_CAP, Dollars, Histogram, Metrics, PerOperation,
+use obs_metrics::{Capped, Count, DEFAULT_CAP, Dollars, Metrics, PerOperation};
+use opentelemetry::{KeyValue, Value};
+
+use crate::{
+    Conventions,
+    layer::Setup,
+    names,
+    stats::Stats,
+    tokens::{Tokens, Used},
 };
-use opentelemetry::KeyValue;
-
-use crate::{names, stats::Stats};
-
-/// The bounds in tokens that the conventions name.
-const TOKENS: &[f64] = &[
-    1.0, 4.0, 16.0, 64.0, 256.0, 1024.0, 4096.0, 16384.0, 65536.0, 262144.0, 1048576.0, 4194304.0,
-    16777216.0, 67108864.0,
-];
 
 /// The route of attempts that no router made.
 const NO_ROUTE: &str = "none";
@@ -29,7 +27,7 @@ pub(crate) struct Attempts {
     /// By route, where a route has a provider of its own.
     providers: HashMap<Arc<str>, Arc<str>>,
     models: Capped<Model>,
-    tokens: Histogram,
+    tokens: Tokens,
 }
 
 #[derive(Debug)]
@@ -47,7 +45,7 @@ struct Series {
     cost: Dollars,
     estimated: Dollars,
     unknown: Unknown,
-    tokens: PerOperation<OnceLock<Tokens>>,
+    used: PerOperation<OnceLock<Used>>,
 }
 
 #[derive(Debug, Default)]
@@ -69,33 +67,22 @@ struct Unknown {
     cut: Count,
 }
 
-#[derive(Debug)]
-struct Tokens {
-    input: BoundHistogram,
-    output: BoundHistogram,
-}
-
 impl Attempts {
-    pub(crate) fn new(
-        metrics: &Metrics,
-        provider: Arc<str>,
-        routes: &[(Arc<str>, Arc<str>, Arc<str>)],
-        max_models: usize,
-    ) -> Arc<Self> {
-        let description = "Tokens of attempts, input and output.";
-        let providers = routes.iter();
+    pub(crate) fn new(metrics: &Metrics, setup: &Setup, conventions: Conventions) -> Arc<Self> {
+        let providers = setup.routes.iter();
         let attempts = Arc::new(Self {
-            provider,
+            provider: setup.provider.clone(),
             providers: providers
                 .map(|(route, _, provider)| (route.clone(), provider.clone()))
                 .collect(),
-            models: Capped::new(max_models),
-            tokens: metrics.histogram(names::TOKEN_USAGE, "{token}", description, TOKENS),
+            models: Capped::new(setup.max_models),
+            tokens: Tokens::new(metrics, conventions),
         });
-        for (route, model, _) in routes {
+        for (route, model, _) in &setup.routes {
             attempts.series(model, Some(route));
         }
         attempts.show(metrics);
+        attempts.tokens.show(metrics, &attempts);
         attempts
     }
 
@@ -135,6 +122,17 @@ impl Attempts {
         });
     }
 
+    /// Tells all that was used, by operation, with the labels of the conventions.
+    pub(crate) fn used(&self, mut show: impl FnMut(&[KeyValue], &Used)) {
+        self.each(|series| {
+            for (operation, used) in series.used.iter() {
+                if let Some(used) = used.get() {
+                    show(&series.labels_of(operation.value), used);
+                }
+            }
+        });
+    }
+
     fn each(&self, mut show: impl FnMut(&Series)) {
         self.models
             .for_each(|_, model| model.routes.for_each(|_, series| show(series)));
@@ -159,7 +157,7 @@ impl Attempts {
             cost: Dollars::new(),
             estimated: Dollars::new(),
             unknown: Unknown::default(),
-            tokens: PerOperation::default(),
+            used: PerOperation::default(),
         })
     }
 
@@ -190,11 +188,11 @@ impl AttemptListener for Attempts {
         if let Some(estimate) = attempt.estimate {
             series.estimated.add(estimate);
         }
-        if let Some(usage) = attempt.usage {
-            let tokens = series.tokens[attempt.operation]
-                .get_or_init(|| series.bind(&self.tokens, attempt.operation.as_str()));
-            tokens.input.record(usage.input as f64);
-            tokens.output.record(usage.output as f64);
+        if attempt.usage.is_some() || self.tokens.tells_of_failures() {
+            let operation = attempt.operation;
+            let labels = || series.labels_of(operation.as_str().into());
+            let used = series.used[operation].get_or_init(|| self.tokens.bind(&labels()));
+            self.tokens.record(used, attempt, labels);
         }
         // Last, so that who waits for the count finds the rest.
         series.ended.count(attempt.outcome).inc();
@@ -202,20 +200,14 @@ impl AttemptListener for Attempts {
 }
 
 impl Series {
-    fn bind(&self, tokens: &Histogram, operation: &'static str) -> Tokens {
+    /// Those of the conventions.
+    fn labels_of(&self, operation: Value) -> [KeyValue; 3] {
         let [model, _] = &self.labels;
-        let bind = |kind: &'static str| {
-            tokens.bind(&[
-                KeyValue::new(names::OPERATION_NAME, operation),
-                KeyValue::new(names::PROVIDER_NAME, self.provider.clone()),
-                KeyValue::new(names::REQUEST_MODEL, model.value.clone()),
-                KeyValue::new(names::TOKEN_TYPE, kind),
-            ])
-        };
-        Tokens {
-            input: bind("input"),
-            output: bind("output"),
-        }
+        [
+            KeyValue::new(names::OPERATION_NAME, operation),
+            KeyValue::new(names::PROVIDER_NAME, self.provider.clone()),
+            KeyValue::new(names::REQUEST_MODEL, model.value.clone()),
+        ]
     }
 }
 

@@ -58,6 +58,7 @@ struct Model {
 /// The times of calls for one model and operation.
 #[derive(Debug)]
 pub(crate) struct Series {
+    model: Arc<str>,
     labels: [KeyValue; 3],
     duration: Histogram,
     success: BoundHistogram,
@@ -194,9 +195,10 @@ impl Series {
         let labels = [
             KeyValue::new(names::OPERATION_NAME, operation.as_str()),
             KeyValue::new(names::PROVIDER_NAME, timers.provider.clone()),
-            KeyValue::new(names::REQUEST_MODEL, model),
+            KeyValue::new(names::REQUEST_MODEL, model.clone()),
         ];
         Self {
+            model,
             success: timers.duration.bind(&labels),
             labels,
             duration: timers.duration.clone(),
@@ -204,6 +206,11 @@ impl Series {
             first_chunk: timers.first_chunk.clone(),
             per_chunk: timers.per_chunk.clone(),
         }
+    }
+
+    /// The model's name, or that of all the others.
+    pub(crate) fn model(&self) -> Arc<str> {
+        self.model.clone()
     }
 
     /// One call; `error`: what went wrong, from a closed list.

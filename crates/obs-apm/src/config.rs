@@ -1,13 +1,16 @@
 //! What the application wants of telemetry.
 
-use std::{fmt, io::Write, net::SocketAddr};
+use std::{fmt, io::Write, net::SocketAddr, sync::Arc};
 
 use opentelemetry_sdk::{
     metrics::{MeterProviderBuilder, reader::MetricReader},
-    trace::{BatchSpanProcessor, SpanExporter, SpanProcessor},
+    trace::{SpanExporter, SpanProcessor},
 };
 
-use crate::{console::Console, environment::Environment, vars::Lookup};
+use crate::{
+    Conventions, Keep, batch::Batch, console::Console, environment::Environment, export::Exports,
+    vars::Lookup,
+};
 
 /// What the application wants of telemetry. What is not said here is taken from the environment, and then from defaults.
 ///
@@ -17,9 +20,17 @@ use crate::{console::Console, environment::Environment, vars::Lookup};
 /// | [`environment`](Self::environment) | `ENVIRONMENT` | `development`; an unknown name counts as `production` |
 /// | [`service_name`](Self::service_name) | `OTEL_SERVICE_NAME`, `service.name` in `OTEL_RESOURCE_ATTRIBUTES` | `unknown_service` |
 /// | [`service_version`](Self::service_version) | `service.version` in `OTEL_RESOURCE_ATTRIBUTES` | none |
-/// | [`listen`](Self::listen) | `OTEL_EXPORTER_PROMETHEUS_HOST`, `OTEL_EXPORTER_PROMETHEUS_PORT` | `127.0.0.1:9464` |
-/// | sampling | `OTEL_TRACES_SAMPLER`, `OTEL_TRACES_SAMPLER_ARG` | all, and in production 10 % and the spans of failed calls, each where the parent does not say otherwise |
-/// | [`console`](Self::console) | | standard error in development |
+/// | resource | `OTEL_RESOURCE_ATTRIBUTES` | |
+/// | [`listen`](Self::listen) | `OTEL_EXPORTER_PROMETHEUS_HOST`, `OTEL_EXPORTER_PROMETHEUS_PORT`; `OTEL_METRICS_EXPORTER` without `prometheus` opens no port | `127.0.0.1:9464` |
+/// | [`otlp`](Self::otlp) | `OTEL_EXPORTER_OTLP_ENDPOINT`, `.._TRACES_ENDPOINT`, `.._METRICS_ENDPOINT`; `OTEL_TRACES_EXPORTER` and `OTEL_METRICS_EXPORTER` without `otlp` switch it off | off |
+/// | how it is sent | `OTEL_EXPORTER_OTLP_{PROTOCOL,HEADERS,TIMEOUT,COMPRESSION,CERTIFICATE}`, each also for one signal, `OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE` | `http/protobuf`, 10 s, cumulative |
+/// | the queue of spans | `OTEL_BSP_{MAX_QUEUE_SIZE,MAX_EXPORT_BATCH_SIZE,SCHEDULE_DELAY,EXPORT_TIMEOUT}` | 2048, 512, 5 s, 30 s |
+/// | how often metrics are sent | `OTEL_METRIC_EXPORT_INTERVAL`, `OTEL_METRIC_EXPORT_TIMEOUT` | 60 s, 30 s |
+/// | sampling | `OTEL_TRACES_SAMPLER`, `OTEL_TRACES_SAMPLER_ARG` | all, and in production 10 %, each where the parent does not say otherwise |
+/// | [`keep`](Self::keep) | | in production, unless a sampler is named: failed, late and costly calls |
+/// | propagation | `OTEL_PROPAGATORS` (`tracecontext`, `baggage`, `b3`, `b3multi`, `none`) | `tracecontext,baggage`, and B3 is read |
+/// | [`conventions`](Self::conventions) | `OTEL_SEMCONV_STABILITY_OPT_IN=gen_ai_latest_experimental` | those of version 1.41 |
+/// | [`console`](Self::console) | `OTEL_TRACES_EXPORTER` with `console` | standard error in development |
 ///
 /// ```
 /// use obs_apm::{Config, Environment};
@@ -34,7 +45,10 @@ pub struct Config {
     pub(crate) environment: Option<Environment>,
     pub(crate) listen: Option<Listen>,
     pub(crate) console: Option<Option<Console>>,
-    pub(crate) processors: Vec<Box<dyn SpanProcessor>>,
+    pub(crate) otlp: Option<String>,
+    pub(crate) keep: Option<Keep>,
+    pub(crate) conventions: Option<Conventions>,
+    pub(crate) processors: Vec<AddProcessor>,
     pub(crate) readers: Vec<AddReader>,
     pub(crate) lookup: Option<Box<Lookup<'static>>>,
 }
@@ -44,6 +58,9 @@ pub(crate) enum Listen {
     At(SocketAddr),
     Nowhere,
 }
+
+/// Made when it is known how spans are gathered.
+type AddProcessor = Box<dyn FnOnce(Batch, &Arc<Exports>) -> Box<dyn SpanProcessor> + Send>;
 
 /// A reader is not a trait object, so that adding it is.
 type AddReader = Box<dyn FnOnce(MeterProviderBuilder) -> MeterProviderBuilder + Send>;
@@ -97,6 +114,28 @@ impl Config {
         self
     }
 
+    /// Sends traces and metrics to a collector by OTLP: the URL below which `/v1/traces` and `/v1/metrics` are, such as
+    /// `http://localhost:4318`. It stands over the variables with an endpoint.
+    #[must_use]
+    pub fn otlp(mut self, endpoint: impl Into<String>) -> Self {
+        self.otlp = Some(endpoint.into());
+        self
+    }
+
+    /// Which calls are told though their trace is not sampled, whatever the sampler is.
+    #[must_use]
+    pub fn keep(mut self, keep: Keep) -> Self {
+        self.keep = Some(keep);
+        self
+    }
+
+    /// Which generation of the GenAI conventions names metrics and attributes.
+    #[must_use]
+    pub fn conventions(mut self, conventions: Conventions) -> Self {
+        self.conventions = Some(conventions);
+        self
+    }
+
     /// Writes one line for each call, in any environment.
     #[must_use]
     pub fn console(mut self, to: impl Write + Send + 'static) -> Self {
@@ -111,16 +150,19 @@ impl Config {
         self
     }
 
-    /// Exports spans, in batches and on a thread of its own. May be said several times.
+    /// Exports spans, in batches and on a thread of its own, from a queue of the size that the variables say. May be said
+    /// several times.
     #[must_use]
-    pub fn span_exporter(self, exporter: impl SpanExporter + 'static) -> Self {
-        self.span_processor(BatchSpanProcessor::builder(exporter).build())
+    pub fn span_exporter(mut self, exporter: impl SpanExporter + 'static) -> Self {
+        let add: AddProcessor = Box::new(|batch, exports| batch.processor(exporter, exports));
+        self.processors.push(add);
+        self
     }
 
     /// Shows spans to a processor. May be said several times.
     #[must_use]
     pub fn span_processor(mut self, processor: impl SpanProcessor + 'static) -> Self {
-        self.processors.push(Box::new(processor));
+        self.processors.push(Box::new(|_, _| Box::new(processor)));
         self
     }
 
@@ -152,7 +194,10 @@ impl fmt::Debug for Config {
             .field("environment", &self.environment)
             .field("listen", &self.listen)
             .field("console", &self.console)
-            .field("processors", &self.processors)
+            .field("otlp", &self.otlp)
+            .field("keep", &self.keep)
+            .field("conventions", &self.conventions)
+            .field("processors", &self.processors.len())
             .field("readers", &self.readers.len())
             .finish_non_exhaustive()
     }

@@ -15,7 +15,7 @@ pub(crate) struct Event {
 }
 
 /// What the layers noted, in the order in which it happened.
-pub(crate) fn of(report: &Report) -> Vec<Event> {
+pub(crate) fn of(report: &Report, committed: Option<Event>) -> Vec<Event> {
     let mut events = Vec::new();
     if let Some(note) = &report.cache {
         let mut attributes = vec![KeyValue::new(names::CACHE_STATUS, note.status.as_str())];
@@ -53,6 +53,7 @@ pub(crate) fn of(report: &Report) -> Vec<Event> {
         .attempts
         .iter()
         .for_each(|attempt| tell(attempt, &mut events));
+    events.extend(committed);
     // Stable: what happened at one time stays in the order of the layers.
     events.sort_by_key(|event| event.at);
     events

@@ -28,10 +28,10 @@ pin_project! {
 
 pin_project! {
     /// Polls a future, and the stream that it gives, in a context.
-    struct Attached<F> {
+    pub(crate) struct Attached<F> {
         #[pin]
-        inner: F,
-        context: Option<Telemetry>,
+        pub(crate) inner: F,
+        pub(crate) context: Option<Telemetry>,
     }
 }
 

@@ -6,10 +6,10 @@ use std::{
 };
 
 use obs_metrics::Metrics;
-use opentelemetry::{global, propagation::TextMapCompositePropagator};
-use opentelemetry_sdk::propagation::{BaggagePropagator, TraceContextPropagator};
+use opentelemetry::global;
 
 use crate::{
+    Propagator,
     config::Config,
     status::{Degraded, Part},
     telemetry::Telemetry,
@@ -49,10 +49,7 @@ pub fn init(config: Config) -> Guard {
         global::set_tracer_provider(traces.clone());
     }
     // Trace context is passed on also where no spans are made here.
-    global::set_text_map_propagator(TextMapCompositePropagator::new(vec![
-        Box::new(TraceContextPropagator::new()),
-        Box::new(BaggagePropagator::new()),
-    ]));
+    global::set_text_map_propagator(telemetry.propagator().formats().propagator());
     *installed = Some(telemetry.clone());
     Guard {
         telemetry,
@@ -64,6 +61,12 @@ pub fn init(config: Config) -> Guard {
 #[must_use]
 pub fn metrics() -> Metrics {
     Metrics::global()
+}
+
+/// What writes and reads what travels between agents: as the environment says, once [`init`] has read it.
+#[must_use]
+pub fn propagator() -> Propagator {
+    of_process().map_or_else(Propagator::default, |telemetry| telemetry.propagator())
 }
 
 /// Keeps telemetry of the process going. Dropping the first one flushes it within five seconds, and ends it.

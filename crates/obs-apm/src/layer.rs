@@ -11,10 +11,8 @@ use opentelemetry::global::{BoxedTracer, ObjectSafeTracer};
 use tower_layer::Layer;
 
 use crate::{
-    service::Apm,
-    shared::{Clock, Shared},
-    stats::Stats,
-    telemetry::Telemetry,
+    Capture, Conventions, attempt_span::AttemptSpanLayer, service::Apm, shared::Shared,
+    spans::Clock, stats::Stats, telemetry::Telemetry,
 };
 
 /// Tells of every call: one span, its duration, tokens and cost, and one outcome.
@@ -36,6 +34,9 @@ pub(crate) struct Setup {
     /// Route, model, provider.
     pub(crate) routes: Vec<(Arc<str>, Arc<str>, Arc<str>)>,
     pub(crate) max_models: usize,
+    /// `None`: as the telemetry says.
+    pub(crate) conventions: Option<Conventions>,
+    pub(crate) capture: Option<Capture>,
     pub(crate) clock: Clock,
 }
 
@@ -107,6 +108,25 @@ impl ApmLayer {
         self.set(|setup| setup.max_models = names)
     }
 
+    /// Names what is told by this generation of the conventions, whatever the telemetry says.
+    #[must_use]
+    pub fn conventions(self, conventions: Conventions) -> Self {
+        self.set(|setup| setup.conventions = Some(conventions))
+    }
+
+    /// Tells prompts and answers in the spans of sampled calls. Unless this is said, no text of either leaves the process.
+    #[must_use]
+    pub fn capture(self, capture: Capture) -> Self {
+        self.set(|setup| setup.capture = Some(capture))
+    }
+
+    /// A layer that makes a span of each attempt, for the place around [`AttemptLayer`](obs_core::AttemptLayer). Take it from
+    /// the layer whose setting up is done.
+    #[must_use]
+    pub fn attempt_spans(&self) -> AttemptSpanLayer {
+        AttemptSpanLayer::new(self.clone())
+    }
+
     /// Reads the wall clock here, once for each call that may have a span.
     #[must_use]
     pub fn wall_clock(self, clock: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
@@ -117,6 +137,11 @@ impl ApmLayer {
     #[must_use]
     pub fn stats(&self) -> Stats {
         self.shared.get().map_or_else(Stats::default, |s| s.stats())
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        self.shared
+            .get_or_init(|| Arc::new(Shared::new(&self.setup)))
     }
 
     fn set(mut self, set: impl FnOnce(&mut Setup)) -> Self {
@@ -130,8 +155,7 @@ impl<S> Layer<S> for ApmLayer {
     type Service = Apm<S>;
 
     fn layer(&self, inner: S) -> Apm<S> {
-        let make = || Arc::new(Shared::new(&self.setup));
-        Apm::new(inner, self.shared.get_or_init(make).clone())
+        Apm::new(inner, self.shared().clone())
     }
 }
 
@@ -143,6 +167,8 @@ impl Default for Setup {
             provider: "unknown".into(),
             routes: Vec::new(),
             max_models: DEFAULT_CAP,
+            conventions: None,
+            capture: None,
             clock: Arc::new(wall_clock),
         }
     }
@@ -156,6 +182,8 @@ impl fmt::Debug for Setup {
             .field("provider", &self.provider)
             .field("routes", &self.routes)
             .field("max_models", &self.max_models)
+            .field("conventions", &self.conventions)
+            .field("capture", &self.capture)
             .finish_non_exhaustive()
     }
 }

@@ -21,6 +21,7 @@ pub(crate) struct Sample {
     operation: Operation,
     journal: Journal,
     deadline: Deadline,
+    streams: bool,
     /// `None`: nobody wants to know how long it takes, so no clock is read.
     timing: Option<Timing>,
     span: Option<CallSpan>,
@@ -43,13 +44,21 @@ impl Sample {
             operation,
             journal: call.journal(),
             deadline: call.context.deadline.clone(),
+            streams: call.request.streams(),
             timing: None,
             span: None,
             open: true,
         };
         // From here on it is counted, whatever happens.
-        sample.span = shared.start_span(call);
-        let series = shared.calls.series(operation, call.request.model());
+        let model = call.request.model();
+        let series = shared.calls.series(operation, model);
+        if let Some(spans) = &shared.spans {
+            // The name of the series is shared already, unless it is that of all the others.
+            let known = series.as_ref().map(|series| series.model());
+            let known = known.filter(|known| **known == *model);
+            let model = known.unwrap_or_else(|| model.into());
+            sample.span = CallSpan::start(spans, call, model);
+        }
         let recording = sample.span.as_ref().is_some_and(CallSpan::is_recording);
         if series.is_some() || recording {
             sample.timing = Some(Timing {
@@ -70,16 +79,18 @@ impl Sample {
         if !std::mem::take(&mut self.open) {
             return;
         }
-        let (outcome, error) = match how {
+        let (outcome, kind) = match how {
             End::Complete => (Outcome::Success, None),
             End::Failed(error) if error.kind() == ErrorKind::Timeout => {
-                (Outcome::Timeout, Some(ErrorKind::Timeout.as_str()))
+                (Outcome::Timeout, Some(ErrorKind::Timeout))
             }
-            End::Failed(error) => (Outcome::Error, Some(error.kind().as_str())),
-            End::Dropped if self.deadline.is_over() => {
-                (Outcome::Timeout, Some(ErrorKind::Timeout.as_str()))
-            }
-            End::Dropped => (Outcome::Cancelled, Some(Outcome::Cancelled.as_str())),
+            End::Failed(error) => (Outcome::Error, Some(error.kind())),
+            End::Dropped if self.deadline.is_over() => (Outcome::Timeout, Some(ErrorKind::Timeout)),
+            End::Dropped => (Outcome::Cancelled, None),
+        };
+        let error = match outcome {
+            Outcome::Cancelled => Some(outcome.as_str()),
+            _ => kind.map(ErrorKind::as_str),
         };
         if let Some(timing) = &self.timing {
             let at = Instant::now();
@@ -87,7 +98,13 @@ impl Sample {
                 series.took((at - timing.start).as_secs_f64(), error);
             }
             if let Some(span) = self.span.take() {
-                let ending = Ending { outcome, error, at };
+                let fault = kind.map(|kind| kind.fault().as_str());
+                let ending = Ending {
+                    outcome,
+                    error,
+                    fault,
+                    at,
+                };
                 span.end(ending, &self.journal);
             }
         }
@@ -99,13 +116,22 @@ impl Sample {
 impl<Res: LlmResponse> Observe<Res> for Sample {
     fn answer(&mut self, answer: &Res) {
         if let Some(span) = &mut self.span {
-            span.note(answer.model(), answer.usage(), answer.finish());
+            span.note(answer.id(), answer.model(), answer.usage(), answer.finish());
+            if let Some(captured) = span.captured() {
+                answer.visit_text(&mut |text| captured.answer(text));
+            }
+            if self.streams {
+                span.committed();
+            }
         }
     }
 
     fn chunk(&mut self, chunk: &Res::Chunk, _first_content: bool) {
         if let Some(span) = &mut self.span {
-            span.note(chunk.model(), chunk.usage(), chunk.finish());
+            span.note(chunk.id(), chunk.model(), chunk.usage(), chunk.finish());
+            if let Some(captured) = span.captured() {
+                captured.answer(chunk.text());
+            }
         }
         let Some(timing) = &mut self.timing else {
             return;

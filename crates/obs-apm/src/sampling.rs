@@ -1,46 +1,26 @@
-//! Which spans are kept.
+//! Which traces are sampled.
 
-use std::time::Duration;
+use opentelemetry_sdk::trace::Sampler;
 
-use opentelemetry::{
-    Context, KeyValue,
-    trace::{Link, SpanContext, SpanKind, Status, TraceId},
-};
-use opentelemetry_sdk::{
-    Resource,
-    error::OTelSdkResult,
-    trace::{
-        Sampler, SamplingDecision, SamplingResult, ShouldSample, Span, SpanData, SpanProcessor,
-        TracerProviderBuilder,
-    },
-};
-
-use crate::{environment::Environment, names, vars::Vars};
+use crate::{environment::Environment, keep::Keep, vars::Vars};
 
 /// The share of traces that is kept in production.
 const PRODUCTION: f64 = 0.1;
 
-/// Which spans are kept.
+/// Which traces are sampled, and what is kept besides.
 #[derive(Clone, Debug)]
 pub(crate) struct Sampling {
-    sampler: Sampler,
-    /// The spans of failed calls are kept, sampled or not.
-    errors: bool,
-}
-
-/// Lets the spans of calls be recorded that are not sampled, because they may fail.
-#[derive(Clone, Debug)]
-struct MayFail(Sampler);
-
-/// A processor, which sees failed calls as if they had been sampled where it is to keep them.
-#[derive(Debug)]
-struct Kept {
-    processor: Box<dyn SpanProcessor>,
-    errors: bool,
+    pub(crate) sampler: Sampler,
+    pub(crate) keep: Keep,
 }
 
 impl Sampling {
-    pub(crate) fn resolve(environment: Environment, vars: &mut Vars<'_>) -> Self {
+    /// `keep`: what the application says.
+    pub(crate) fn resolve(
+        environment: Environment,
+        keep: Option<Keep>,
+        vars: &mut Vars<'_>,
+    ) -> Self {
         let arg = vars.get("OTEL_TRACES_SAMPLER_ARG");
         let ratio = || {
             let ratio = arg.as_deref().map(|arg| arg.parse::<f64>());
@@ -77,97 +57,18 @@ impl Sampling {
                 "a number from 0 to 1 (until then it is 1)",
             );
         }
-        match (named, environment) {
-            (Some(sampler), _) => Self {
-                sampler,
-                errors: false,
-            },
-            (None, Environment::Production) => Self {
-                sampler: parent(Sampler::TraceIdRatioBased(PRODUCTION)),
-                errors: true,
-            },
-            (None, _) => Self {
-                sampler: parent(Sampler::AlwaysOn),
-                errors: false,
-            },
-        }
-    }
-
-    /// Adds the sampler, and the processors in the way that goes with it.
-    pub(crate) fn add(
-        self,
-        builder: TracerProviderBuilder,
-        processors: Vec<Box<dyn SpanProcessor>>,
-    ) -> TracerProviderBuilder {
-        let errors = self.errors;
-        let builder = if errors {
-            builder.with_sampler(MayFail(self.sampler))
-        } else {
-            builder.with_sampler(self.sampler)
-        };
-        processors.into_iter().fold(builder, |builder, processor| {
-            builder.with_span_processor(Kept { processor, errors })
-        })
-    }
-}
-
-impl ShouldSample for MayFail {
-    fn should_sample(
-        &self,
-        parent: Option<&Context>,
-        trace: TraceId,
-        name: &str,
-        kind: &SpanKind,
-        attributes: &[KeyValue],
-        links: &[Link],
-    ) -> SamplingResult {
-        let mut result = self
-            .0
-            .should_sample(parent, trace, name, kind, attributes, links);
-        let call = || {
-            let mut keys = attributes.iter().map(|attribute| attribute.key.as_str());
-            keys.any(|key| key == names::OPERATION_NAME)
-        };
-        if result.decision == SamplingDecision::Drop && call() {
-            result.decision = SamplingDecision::RecordOnly;
-        }
-        result
-    }
-}
-
-impl SpanProcessor for Kept {
-    fn on_start(&self, span: &mut Span, cx: &Context) {
-        self.processor.on_start(span, cx);
-    }
-
-    fn on_end(&self, mut span: SpanData) {
-        if self.errors && !span.span_context.is_sampled() {
-            if !matches!(span.status, Status::Error { .. }) {
-                return;
+        let (sampler, by_default) = match (named, environment) {
+            (Some(sampler), _) => (sampler, Keep::nothing()),
+            (None, Environment::Production) => {
+                let sampler = parent(Sampler::TraceIdRatioBased(PRODUCTION));
+                (sampler, Keep::default())
             }
-            // Exporters leave out what is not sampled.
-            let context = &span.span_context;
-            span.span_context = SpanContext::new(
-                context.trace_id(),
-                context.span_id(),
-                context.trace_flags().with_sampled(true),
-                context.is_remote(),
-                context.trace_state().clone(),
-            );
+            (None, _) => (parent(Sampler::AlwaysOn), Keep::nothing()),
+        };
+        Self {
+            sampler,
+            keep: keep.unwrap_or(by_default),
         }
-        self.processor.on_end(span);
-    }
-
-    fn force_flush(&self) -> OTelSdkResult {
-        self.processor.force_flush()
-    }
-
-    fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {
-        self.processor.shutdown_with_timeout(timeout)
-    }
-
-    fn set_resource(&mut self, resource: &Resource) {
-        self.processor.set_resource(resource);
     }
 }
 
@@ -175,24 +76,25 @@ impl SpanProcessor for Kept {
 mod tests {
     use super::*;
 
-    fn resolve(environment: Environment, vars: &[(&str, &str)]) -> (String, usize) {
+    fn resolve(environment: Environment, vars: &[(&str, &str)]) -> (String, Keep, usize) {
         let lookup = |name: &str| {
             let var = vars.iter().find(|(key, _)| *key == name);
             var.map(|(_, value)| (*value).to_owned())
         };
         let mut vars = Vars::new(&lookup);
-        let sampling = Sampling::resolve(environment, &mut vars);
-        let text = format!("{:?} {}", sampling.sampler, sampling.errors);
-        (text, vars.problems.len())
+        let sampling = Sampling::resolve(environment, None, &mut vars);
+        let text = format!("{:?}", sampling.sampler);
+        (text, sampling.keep, vars.problems.len())
     }
 
     #[test]
     fn the_environment_chooses_what_is_kept() {
-        let all = "ParentBased(AlwaysOn) false".to_owned();
-        assert_eq!(resolve(Environment::Development, &[]), (all.clone(), 0));
-        assert_eq!(resolve(Environment::Staging, &[]), (all, 0));
-        let some = "ParentBased(TraceIdRatioBased(0.1)) true".to_owned();
-        assert_eq!(resolve(Environment::Production, &[]), (some, 0));
+        let all = ("ParentBased(AlwaysOn)".to_owned(), Keep::nothing(), 0);
+        assert_eq!(resolve(Environment::Development, &[]), all);
+        assert_eq!(resolve(Environment::Staging, &[]), all);
+        let some = "ParentBased(TraceIdRatioBased(0.1))".to_owned();
+        let production = resolve(Environment::Production, &[]);
+        assert_eq!(production, (some, Keep::default(), 0));
     }
 
     #[test]
@@ -217,7 +119,7 @@ mod tests {
                 ("OTEL_TRACES_SAMPLER", name),
                 ("OTEL_TRACES_SAMPLER_ARG", arg),
             ];
-            let expected = (format!("{sampler} false"), problems);
+            let expected = (sampler.to_owned(), Keep::nothing(), problems);
             assert_eq!(resolve(Environment::Production, &vars), expected, "{name}");
         }
     }

@@ -6,10 +6,16 @@ use opentelemetry::KeyValue;
 use opentelemetry_sdk::{Resource, resource::TelemetryResourceDetector};
 
 use crate::{
+    batch::Batch,
     config::{Config, Listen},
+    conventions::Conventions,
     environment::Environment,
+    export::Signal,
+    exporters::Exporters,
+    otlp::Otlp,
+    propagation::Formats,
     sampling::Sampling,
-    vars::{Vars, switch},
+    vars::{Show, Vars, switch},
 };
 
 /// The port that the specification gives to Prometheus exporters.
@@ -23,6 +29,11 @@ pub(crate) struct Settings {
     pub(crate) resource: Resource,
     pub(crate) listen: Option<Address>,
     pub(crate) sampling: Sampling,
+    pub(crate) exporters: Exporters,
+    pub(crate) otlp: Otlp,
+    pub(crate) batch: Batch,
+    pub(crate) formats: Formats,
+    pub(crate) conventions: Conventions,
 }
 
 /// Where to listen: a name is looked up when it is bound.
@@ -36,14 +47,25 @@ impl Settings {
     pub(crate) fn resolve(config: &Config, vars: &mut Vars<'_>) -> Self {
         let enabled = !config.disabled && enabled(vars);
         let environment = config.environment.unwrap_or_else(|| environment(vars));
+        let exporters = Exporters::resolve(vars);
         let listen = match config.listen {
             Some(Listen::Nowhere) => None,
             Some(Listen::At(address)) => Some(Address {
                 host: address.ip().to_string(),
                 port: address.port(),
             }),
-            None => Some(address(vars)),
+            None => Some(address(vars)).filter(|_| exporters.prometheus),
         };
+        let otlp = Otlp::resolve(
+            config.otlp.as_deref(),
+            |signal| match signal {
+                Signal::Traces => exporters.otlp_traces,
+                Signal::Metrics => exporters.otlp_metrics,
+            },
+            vars,
+        );
+        let opt_in = vars.get("OTEL_SEMCONV_STABILITY_OPT_IN");
+        let opt_in = opt_in.map_or_else(Conventions::default, |list| Conventions::parse(&list));
         let attributes = attributes(config, environment, vars);
         let version = attributes.iter().rev();
         let version = version
@@ -58,7 +80,12 @@ impl Settings {
                 .with_attributes(attributes)
                 .build(),
             listen,
-            sampling: Sampling::resolve(environment, vars),
+            sampling: Sampling::resolve(environment, config.keep, vars),
+            exporters,
+            otlp,
+            batch: Batch::resolve(vars),
+            formats: Formats::resolve(vars),
+            conventions: config.conventions.unwrap_or(opt_in),
         }
     }
 }
@@ -104,17 +131,8 @@ fn attributes(config: &Config, environment: Environment, vars: &mut Vars<'_>) ->
         KeyValue::new("service.name", "unknown_service"),
         KeyValue::new("deployment.environment.name", environment.as_str()),
     ];
-    const LIST: &str = "OTEL_RESOURCE_ATTRIBUTES";
-    for entry in vars.get(LIST).unwrap_or_default().split(',') {
-        let entry = entry.trim();
-        match entry.split_once('=') {
-            Some((key, value)) if !key.trim().is_empty() => {
-                let (key, value) = (key.trim().to_owned(), value.trim().to_owned());
-                attributes.push(KeyValue::new(key, value));
-            }
-            _ if entry.is_empty() => {}
-            _ => vars.overlook(LIST, entry, "a list such as `team=search,region=eu`"),
-        }
+    for (key, value) in vars.pairs("OTEL_RESOURCE_ATTRIBUTES", Show::Value) {
+        attributes.push(KeyValue::new(key, value));
     }
     let name = config.service_name.clone();
     if let Some(name) = name.or_else(|| vars.get("OTEL_SERVICE_NAME")) {

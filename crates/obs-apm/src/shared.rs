@@ -1,27 +1,25 @@
 //! What all services of one layer share.
 
-use std::{fmt, sync::Arc, time::SystemTime};
+use std::{fmt, sync::Arc};
 
-use obs_core::{AttemptListener, Call, LlmRequest};
+use obs_core::AttemptListener;
 use obs_metrics::Metrics;
 use opentelemetry::{
-    InstrumentationScope, Value,
+    InstrumentationScope,
     global::{self, BoxedTracer},
     trace::TracerProvider,
 };
 
 use crate::{
+    Conventions,
     attempts::Attempts,
     calls::Calls,
     init,
     layer::{Setup, Spans},
-    span::CallSpan,
+    spans::Spanning,
     stats::Stats,
     telemetry::Telemetry,
 };
-
-/// Reads the wall clock.
-pub(crate) type Clock = Arc<dyn Fn() -> SystemTime + Send + Sync>;
 
 /// What all services of one layer share.
 pub(crate) struct Shared {
@@ -29,40 +27,37 @@ pub(crate) struct Shared {
     attempts: Arc<Attempts>,
     /// The same as `attempts`: journals know listeners by their pointer.
     pub(crate) listener: Arc<dyn AttemptListener>,
-    tracer: Option<Arc<BoxedTracer>>,
-    provider: Value,
-    clock: Clock,
+    /// `None`: there are no spans.
+    pub(crate) spans: Option<Arc<Spanning>>,
 }
 
 impl Shared {
     pub(crate) fn new(setup: &Setup) -> Self {
         let metrics = setup.metrics.clone().unwrap_or_else(Metrics::global);
-        let provider = &setup.provider;
-        let calls = Calls::new(&metrics, provider.clone(), setup.max_models);
-        let attempts = Attempts::new(&metrics, provider.clone(), &setup.routes, setup.max_models);
-        let tracer = match &setup.spans {
-            Spans::OfProcess => match init::of_process() {
-                Some(telemetry) => tracer(&telemetry),
-                None => Some(Arc::new(global::tracer_with_scope(scope()))),
-            },
-            Spans::Of(telemetry) => tracer(telemetry),
-            Spans::With(tracer) => Some(tracer.clone()),
-            Spans::None => None,
+        let telemetry = match &setup.spans {
+            Spans::OfProcess => init::of_process(),
+            Spans::Of(telemetry) => Some(telemetry.clone()),
+            Spans::With(_) | Spans::None => None,
+        };
+        let of_telemetry = telemetry.as_ref().map(Telemetry::conventions);
+        let conventions = setup.conventions.or(of_telemetry).unwrap_or_default();
+        let calls = Calls::new(&metrics, setup.provider.clone(), setup.max_models);
+        let attempts = Attempts::new(&metrics, setup, conventions);
+        let tracer = match (&setup.spans, &telemetry) {
+            (Spans::None, _) => None,
+            (Spans::With(tracer), _) => Some(tracer.clone()),
+            (_, Some(telemetry)) => tracer(telemetry),
+            (_, None) => Some(Arc::new(global::tracer_with_scope(scope()))),
         };
         Self {
             calls,
             listener: attempts.clone(),
             attempts,
-            tracer,
-            provider: provider.clone().into(),
-            clock: setup.clock.clone(),
+            spans: tracer.map(|tracer| {
+                let tail = telemetry.and_then(|telemetry| telemetry.tail());
+                Arc::new(spanning(setup, tracer, tail, conventions))
+            }),
         }
-    }
-
-    /// `None`: there are no spans.
-    pub(crate) fn start_span<R: LlmRequest>(&self, call: &Call<R>) -> Option<CallSpan> {
-        let tracer = self.tracer.as_ref()?;
-        CallSpan::start(tracer, (self.clock)(), &self.provider, call)
     }
 
     pub(crate) fn stats(&self) -> Stats {
@@ -77,20 +72,38 @@ impl fmt::Debug for Shared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Shared")
             .field("stats", &self.stats())
-            .field("spans", &self.tracer.is_some())
-            .field("provider", &self.provider)
+            .field("spans", &self.spans)
             .finish_non_exhaustive()
     }
 }
 
-fn tracer(telemetry: &Telemetry) -> Option<Arc<BoxedTracer>> {
+fn spanning(
+    setup: &Setup,
+    tracer: Arc<BoxedTracer>,
+    tail: Option<Arc<crate::keep::Tail>>,
+    conventions: Conventions,
+) -> Spanning {
+    let providers = setup.routes.iter();
+    let providers = providers.map(|(route, _, provider)| (route.clone(), provider.clone().into()));
+    Spanning {
+        tracer,
+        tail,
+        conventions,
+        capture: setup.capture.clone(),
+        provider: setup.provider.clone().into(),
+        providers: providers.collect(),
+        clock: setup.clock.clone(),
+    }
+}
+
+pub(crate) fn tracer(telemetry: &Telemetry) -> Option<Arc<BoxedTracer>> {
     let traces = telemetry.tracer_provider()?;
     let tracer = traces.tracer_with_scope(scope());
     Some(Arc::new(BoxedTracer::new(Box::new(tracer))))
 }
 
 /// One for the whole workspace: labels do not tell scopes apart.
-fn scope() -> InstrumentationScope {
+pub(crate) fn scope() -> InstrumentationScope {
     InstrumentationScope::builder(obs_metrics::SCOPE)
         .with_version(env!("CARGO_PKG_VERSION"))
         .build()

@@ -2,21 +2,28 @@
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
     time::{Duration, SystemTime},
 };
 
-use obs_core::{Call, Finish, Journal, LlmRequest, Report, Usage};
+use obs_core::{CacheStatus, Call, Finish, Journal, LlmRequest, Report, Usage};
 use opentelemetry::{
-    Array, Context, KeyValue, StringValue, Value,
-    global::BoxedTracer,
-    trace::{Span, SpanBuilder, SpanKind, Status, TraceContextExt, Tracer},
+    Context, KeyValue,
+    trace::{SpanBuilder, SpanContext, SpanKind, Status, TraceContextExt, Tracer},
 };
 use tokio::time::Instant;
 
-use crate::{calls::Outcome, events, names};
-
-/// Longer names of models, in bytes, are not shown.
-const LONGEST: usize = 256;
+use crate::{
+    after,
+    asked::{self, Asked},
+    calls::Outcome,
+    capture::Captured,
+    events::{self, Event},
+    keep::{Judged, Tail},
+    names,
+    spans::{Spanning, from_traceparent, to_traceparent},
+    told::{self, Answered},
+};
 
 /// The span of one call. Processors and exporters are others' code: a panic in them costs the span, and never the call.
 #[derive(Debug)]
@@ -25,16 +32,28 @@ pub(crate) struct CallSpan {
     recording: Option<Recording>,
 }
 
-/// What is gathered for a span that somebody will see.
+/// What is gathered for a span that somebody will see, or may.
 #[derive(Debug)]
-struct Recording {
+pub(crate) struct Recording {
+    to: To,
+    pub(crate) asked: Asked,
+    pub(crate) shared: Arc<Spanning>,
     /// The wall clock at the start. All other times are told by the monotonic clock from there.
     wall: SystemTime,
     start: Instant,
-    model: Option<String>,
-    usage: Option<Usage>,
-    finish: Option<Finish>,
-    first_chunk: Option<Duration>,
+    answered: Answered,
+    /// When the head of a stream was given out: from then on its route is not changed.
+    committed: Option<Instant>,
+    captured: Option<Captured>,
+}
+
+/// Who will see it.
+#[derive(Debug)]
+enum To {
+    /// It is sampled.
+    Span,
+    /// It is not, and is made afterwards if the rule wants it. With the parent.
+    Tail(Arc<Tail>, SpanContext),
 }
 
 /// How a call ended, as its span tells it.
@@ -42,62 +61,61 @@ struct Recording {
 pub(crate) struct Ending {
     pub(crate) outcome: Outcome,
     pub(crate) error: Option<&'static str>,
+    pub(crate) fault: Option<&'static str>,
     pub(crate) at: Instant,
 }
 
 impl CallSpan {
-    /// Started now, as a child of what is current.
+    /// Started now, as a child of what is current. `model`: as the call names it, shared.
     pub(crate) fn start<R: LlmRequest>(
-        tracer: &BoxedTracer,
-        wall: SystemTime,
-        provider: &Value,
+        shared: &Arc<Spanning>,
         call: &Call<R>,
+        model: Arc<str>,
     ) -> Option<Self> {
         let start = || {
-            let operation = call.request.operation().as_str();
-            let model = Some(call.request.model()).filter(|model| model.len() <= LONGEST);
-            let mut attributes = Vec::with_capacity(4);
-            attributes.push(KeyValue::new(names::OPERATION_NAME, operation));
-            attributes.push(KeyValue::new(names::PROVIDER_NAME, provider.clone()));
-            if let Some(model) = model {
-                attributes.push(KeyValue::new(names::REQUEST_MODEL, model.to_owned()));
-            }
-            if call.request.streams() {
-                attributes.push(KeyValue::new(names::REQUEST_STREAM, true));
-            }
-            let name = match model {
-                Some(model) => format!("{operation} {model}").into(),
-                None => operation.into(),
-            };
+            let asked = Asked::of(call, model, &shared.provider);
+            let wall = (shared.clock)();
             let parent = Context::current();
-            let mut span = tracer.build_with_context(
+            let span = shared.tracer.build_with_context(
                 SpanBuilder {
                     span_kind: Some(SpanKind::Client),
                     start_time: Some(wall),
-                    attributes: Some(attributes),
-                    ..SpanBuilder::from_name::<std::borrow::Cow<'static, str>>(name)
+                    attributes: Some(asked.first()),
+                    ..SpanBuilder::from_name(asked.short_name())
                 },
                 &parent,
             );
-            let recording = span.is_recording();
-            if recording {
-                if let Some(id) = &call.context.id {
-                    span.set_attribute(KeyValue::new(names::CALL_ID, id.clone()));
+            let context = parent.with_span(span);
+            let to = {
+                let span = context.span();
+                let known = span.span_context();
+                if span.is_recording() {
+                    span.update_name(asked.name());
+                    span.set_attributes(asked.rest());
+                    span.set_attributes(asked::parameters(&call.request));
+                    let known = known.is_sampled().then(|| to_traceparent(known));
+                    call.context.journal.with(|report| report.span = known);
+                    Some(To::Span)
+                } else {
+                    let tail = shared.tail.clone().filter(|_| known.is_valid());
+                    tail.map(|tail| To::Tail(tail, parent.span().span_context().clone()))
                 }
-                if let Some(session) = &call.context.session {
-                    span.set_attribute(KeyValue::new(names::CONVERSATION_ID, session.clone()));
-                }
-            }
+            };
+            let sampled = matches!(to, Some(To::Span));
+            let capture = shared.capture.as_ref().filter(|_| sampled);
+            let captured = capture.map(|capture| capture.prompt(&call.request));
             Self {
-                context: parent.with_span(span),
-                recording: recording.then(|| Recording {
+                recording: to.map(|to| Recording {
+                    to,
+                    asked,
+                    shared: shared.clone(),
                     wall,
                     start: Instant::now(),
-                    model: None,
-                    usage: None,
-                    finish: None,
-                    first_chunk: None,
+                    answered: Answered::default(),
+                    committed: None,
+                    captured,
                 }),
+                context,
             }
         };
         catch_unwind(AssertUnwindSafe(start)).ok()
@@ -115,6 +133,7 @@ impl CallSpan {
     /// What an answer or a chunk says of itself.
     pub(crate) fn note(
         &mut self,
+        id: Option<&str>,
         model: Option<&str>,
         usage: Option<Usage>,
         finish: Option<Finish>,
@@ -122,18 +141,39 @@ impl CallSpan {
         let Some(recording) = &mut self.recording else {
             return;
         };
-        if let (None, Some(model)) = (&recording.model, model) {
-            recording.model = Some(model.to_owned());
+        let answered = &mut recording.answered;
+        // What may not be told at all is not copied: the journal knows the model too.
+        if let To::Span = recording.to {
+            if let (None, Some(id)) = (&answered.id, id) {
+                answered.id = Some(id.to_owned());
+            }
+            if let (None, Some(model)) = (&answered.model, model) {
+                answered.model = Some(model.to_owned());
+            }
         }
         if let Some(usage) = usage {
-            recording.usage = Some(recording.usage.unwrap_or_default().max(usage));
+            answered.usage = Some(answered.usage.unwrap_or_default().max(usage));
         }
-        recording.finish = finish.or(recording.finish);
+        answered.finish = finish.or(answered.finish);
+    }
+
+    /// Where the text of the answer goes; `None`: it is not wanted.
+    pub(crate) const fn captured(&mut self) -> Option<&mut Captured> {
+        match &mut self.recording {
+            Some(recording) => recording.captured.as_mut(),
+            None => None,
+        }
     }
 
     pub(crate) fn first_chunk(&mut self, after: Duration) {
         if let Some(recording) = &mut self.recording {
-            recording.first_chunk = Some(after);
+            recording.answered.first_chunk = Some(after.as_secs_f64());
+        }
+    }
+
+    pub(crate) fn committed(&mut self) {
+        if let Some(recording) = &mut self.recording {
+            recording.committed = Some(Instant::now());
         }
     }
 
@@ -142,99 +182,89 @@ impl CallSpan {
         let Some(recording) = self.recording else {
             return;
         };
-        let end = || {
-            let span = self.context.span();
-            let wall = recording.wall;
-            let start = recording.start;
-            let when = |at: Instant| wall + at.saturating_duration_since(start);
-            let failed = matches!(ending.outcome, Outcome::Error | Outcome::Timeout);
-            // Recorded in case that it fails, and it did not: nobody will see it.
-            if failed || span.span_context().is_sampled() {
-                // Processors may look at the journal too: not under its lock.
-                let (attributes, events) = journal
-                    .with(|report| (recording.attributes(ending, report), events::of(report)));
-                span.set_attributes(attributes);
-                for event in events {
-                    span.add_event_with_timestamp(event.name, when(event.at), event.attributes);
-                }
-                if failed {
-                    // Without a text: that of an upstream's error may quote the prompt.
-                    span.set_status(Status::error(""));
-                }
-            }
-            span.end_with_timestamp(when(ending.at));
-        };
+        let end = || recording.end(&self.context, ending, journal);
         // It has been said by the panic itself, and there is nothing else to be done.
         let _ = catch_unwind(AssertUnwindSafe(end));
     }
 }
 
 impl Recording {
-    fn attributes(&self, ending: Ending, report: &Report) -> Vec<KeyValue> {
-        let mut all = vec![
-            KeyValue::new(names::OUTCOME, ending.outcome.as_str()),
-            KeyValue::new(names::ATTEMPTS, report.attempts.len() as i64),
-        ];
-        let mut add = |key: &'static str, value: Option<Value>| {
-            all.extend(value.map(|value| KeyValue::new(key, value)));
-        };
-        let chosen = report.chosen();
-        let answered = chosen.and_then(|attempt| attempt.answered.as_deref());
-        let model = answered.map(str::to_owned).or_else(|| self.model.clone());
-        add(names::RESPONSE_MODEL, model.map(Value::from));
-        add(names::ERROR_TYPE, ending.error.map(Value::from));
-        let finish = self.finish.map(|finish| {
-            let reasons = vec![StringValue::from(finish.as_str())];
-            Value::Array(Array::String(reasons))
-        });
-        add(names::FINISH_REASONS, finish);
-        let first_chunk = self.first_chunk.map(|after| after.as_secs_f64().into());
-        add(names::FIRST_CHUNK, first_chunk);
-
-        let usage = self
-            .usage
-            .or_else(|| chosen.and_then(|attempt| attempt.usage));
-        let usage = usage.as_ref();
-        let tokens = |n: u64| Value::I64(i64::try_from(n).unwrap_or(i64::MAX));
-        let some = |n: u64| (n > 0).then(|| tokens(n));
-        add(names::INPUT_TOKENS, usage.map(|usage| tokens(usage.input)));
-        add(
-            names::OUTPUT_TOKENS,
-            usage.map(|usage| tokens(usage.output)),
-        );
-        let cached = usage.and_then(|usage| some(usage.cached_input));
-        add(names::CACHE_READ_TOKENS, cached);
-        let written = usage.and_then(|usage| some(usage.cache_write));
-        add(names::CACHE_CREATION_TOKENS, written);
-        let reasoning = usage.and_then(|usage| some(usage.reasoning));
-        add(names::REASONING_TOKENS, reasoning);
-
-        let cache = report.cache.as_ref();
-        add(
-            names::CACHE_STATUS,
-            cache.map(|note| note.status.as_str().into()),
-        );
-        let route = report.decisions.last().map(|decided| &decided.route);
-        let route = chosen.and_then(|attempt| attempt.route.as_ref()).or(route);
-        let route = route.or(cache.and_then(|note| note.route.as_ref()));
-        add(names::ROUTE, route.map(|route| route.clone().into()));
-        add(names::LATE, report.late.map(|_| true.into()));
-        let paid = report.paid();
-        add(names::COST, Some(paid.known.as_dollars_f64().into()));
-        let unknown = (paid.unknown > 0).then(|| i64::from(paid.unknown).into());
-        add(names::COST_UNKNOWN, unknown);
-        if ending.outcome == Outcome::Success {
-            let saved = report.saved_by_cache();
-            add(
-                names::SAVED_BY_CACHE,
-                saved.map(|usd| usd.as_dollars_f64().into()),
-            );
-            let saved = report.saved_by_route();
-            add(
-                names::SAVED_BY_ROUTE,
-                saved.map(|usd| usd.as_dollars_f64().into()),
-            );
+    fn end(mut self, context: &Context, ending: Ending, journal: &Journal) {
+        // Processors may look at the journal too: not under its lock.
+        match &self.to {
+            To::Span => {
+                let (attributes, events, link) = journal.with(|report| {
+                    let link = link(report);
+                    (self.attributes(ending, report), self.events(report), link)
+                });
+                let span = context.span();
+                span.set_attributes(attributes);
+                if let Some(captured) = self.captured.take() {
+                    span.set_attributes(captured.attributes(self.answered.finish));
+                }
+                for event in events {
+                    let at = self.when(event.at);
+                    span.add_event_with_timestamp(event.name, at, event.attributes);
+                }
+                if let Some(link) = link {
+                    span.add_link(link, Vec::new());
+                }
+                if ending.has_failed() {
+                    // Without a text: that of an upstream's error may quote the prompt.
+                    span.set_status(Status::error(""));
+                }
+                span.end_with_timestamp(self.when(ending.at));
+            }
+            To::Tail(tail, parent) => {
+                let kept = journal.with(|report| {
+                    let judged = Judged {
+                        outcome: ending.outcome,
+                        is_late: report.late.is_some(),
+                        paid: report.paid().known,
+                    };
+                    let reason = tail.wants(judged)?;
+                    let span = context.span();
+                    let span = span.span_context();
+                    Some(after::spans(&self, ending, report, reason, span, parent))
+                });
+                kept.iter().flatten().for_each(|span| tail.tell(span));
+            }
         }
-        all
     }
+
+    pub(crate) const fn when_started(&self) -> SystemTime {
+        self.wall
+    }
+
+    pub(crate) fn when(&self, at: Instant) -> SystemTime {
+        self.wall + at.saturating_duration_since(self.start)
+    }
+
+    pub(crate) fn attributes(&self, ending: Ending, report: &Report) -> Vec<KeyValue> {
+        told::of_call(ending, &self.answered, report, self.shared.conventions)
+    }
+
+    pub(crate) fn events(&self, report: &Report) -> Vec<Event> {
+        let committed = self.committed.map(|at| Event {
+            name: names::COMMIT_EVENT,
+            at,
+            attributes: Vec::new(),
+        });
+        events::of(report, committed)
+    }
+}
+
+impl Ending {
+    pub(crate) const fn has_failed(&self) -> bool {
+        matches!(self.outcome, Outcome::Error | Outcome::Timeout)
+    }
+}
+
+/// To the call that did the work, if that is another one.
+pub(crate) fn link(report: &Report) -> Option<SpanContext> {
+    let coalesced = |status| matches!(status, CacheStatus::Coalesced | CacheStatus::Miss);
+    let note = report.cache.as_ref();
+    let origin = report.origin.as_ref()?;
+    note.filter(|note| coalesced(note.status))
+        .and_then(|_| from_traceparent(origin))
 }

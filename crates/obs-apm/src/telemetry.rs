@@ -22,12 +22,16 @@ use opentelemetry_sdk::{
 };
 
 use crate::{
+    Conventions, Propagator,
     config::Config,
     console::Console,
     environment::Environment,
+    export::Exports,
+    keep::Tail,
     listener::Listener,
     names,
     pages::{Page, Pages},
+    processors::Processors,
     scrape::Scrape,
     settings::{Address, Settings},
     status::{Degraded, Part, Status},
@@ -51,6 +55,9 @@ struct Inner {
     pages: Pages,
     meters: Option<SdkMeterProvider>,
     traces: Option<SdkTracerProvider>,
+    tail: Option<Arc<Tail>>,
+    conventions: Conventions,
+    propagator: Propagator,
     address: Option<SocketAddr>,
     listener: Mutex<Option<Listener>>,
     problems: Mutex<Vec<Degraded>>,
@@ -70,13 +77,13 @@ impl Telemetry {
         let telemetry = if settings.enabled {
             Self::enabled(config, settings)
         } else {
-            Self::disabled()
+            Self::disabled(&settings)
         };
         telemetry.problems().splice(0..0, problems);
         telemetry
     }
 
-    fn disabled() -> Self {
+    fn disabled(settings: &Settings) -> Self {
         Self(Arc::new(Inner {
             enabled: false,
             metrics: Metrics::disabled(),
@@ -84,6 +91,10 @@ impl Telemetry {
             pages: Pages::default(),
             meters: None,
             traces: None,
+            tail: None,
+            conventions: settings.conventions,
+            // What others trace is passed on all the same.
+            propagator: Propagator::new(settings.formats),
             address: None,
             listener: Mutex::default(),
             problems: Mutex::default(),
@@ -93,6 +104,7 @@ impl Telemetry {
 
     fn enabled(config: Config, settings: Settings) -> Self {
         let mut problems = Vec::new();
+        let exports = Arc::<Exports>::default();
         let (scrape, pages) = (Scrape::default(), Pages::default());
         let mut meters = SdkMeterProvider::builder().with_resource(settings.resource.clone());
         for add in config.readers {
@@ -106,23 +118,33 @@ impl Telemetry {
                 "export them in another way, with `Config::metric_reader`",
             )),
         }
+        let (meters, pushed) = settings.otlp.metrics(meters, &exports);
+        problems.extend(pushed.err());
         let meters = meters.build();
         let metrics = Metrics::new(meters.meter(SCOPE));
         show_build(&metrics, settings.environment, settings.service_version);
 
-        let mut processors = config.processors;
+        exports.show(&metrics);
+
+        let mut processors = Processors::new(&settings.resource);
+        for add in config.processors {
+            processors.add(add(settings.batch, &exports));
+        }
+        match settings.otlp.spans(settings.batch, &exports) {
+            Ok(otlp) => otlp.into_iter().for_each(|otlp| processors.add(otlp)),
+            Err(problem) => problems.push(problem),
+        }
         let default = || {
-            let wanted = settings.environment == Environment::Development;
+            let default = settings.environment == Environment::Development;
+            let wanted = settings.exporters.console.unwrap_or(default);
             wanted.then(|| Console::new(io::stderr()))
         };
         if let Some(console) = config.console.unwrap_or_else(default) {
-            processors.push(Box::new(console));
+            processors.add(Box::new(console));
         }
         // Spans that nobody sees are not made.
-        let traces = (!processors.is_empty()).then(|| {
-            let builder = SdkTracerProvider::builder().with_resource(settings.resource);
-            settings.sampling.add(builder, processors).build()
-        });
+        let traces = processors.provider(settings.sampling.sampler, settings.resource);
+        let tail = Tail::new(settings.sampling.keep, processors.into_inner());
 
         let listener = settings.listen.and_then(|address| {
             let listener = Listener::start(&address, scrape.clone(), pages.clone());
@@ -138,6 +160,9 @@ impl Telemetry {
             pages,
             meters: Some(meters),
             traces,
+            tail: tail.map(Arc::new),
+            conventions: settings.conventions,
+            propagator: Propagator::new(settings.formats),
             address: listener.as_ref().map(Listener::address),
             listener: Mutex::new(listener),
             problems: Mutex::new(problems),
@@ -161,6 +186,22 @@ impl Telemetry {
     #[must_use]
     pub fn tracer_provider(&self) -> Option<&SdkTracerProvider> {
         self.0.traces.as_ref()
+    }
+
+    /// What writes and reads what travels between agents.
+    #[must_use]
+    pub fn propagator(&self) -> Propagator {
+        self.0.propagator.clone()
+    }
+
+    /// Which generation of the GenAI conventions is in force.
+    #[must_use]
+    pub fn conventions(&self) -> Conventions {
+        self.0.conventions
+    }
+
+    pub(crate) fn tail(&self) -> Option<Arc<Tail>> {
+        self.0.tail.clone()
     }
 
     /// All metrics in the text format of Prometheus, for a router of the application's own. Empty where telemetry is switched
@@ -263,10 +304,20 @@ impl Telemetry {
 
 impl Inner {
     fn flush(&self, limit: Duration) -> Result<(), String> {
-        let traces = self.traces.as_ref();
-        let traces = traces.map(|traces| traces.shutdown_with_timeout(limit));
-        let meters = self.meters.as_ref();
-        let meters = meters.map(|meters| meters.shutdown_with_timeout(limit));
+        // Side by side: a collector that hangs with the one must not cost the other.
+        let (traces, meters) = thread::scope(|scope| {
+            let traces = scope.spawn(|| {
+                let traces = self.traces.as_ref();
+                traces.map(|traces| traces.shutdown_with_timeout(limit))
+            });
+            let meters = self.meters.as_ref();
+            let meters = meters.map(|meters| meters.shutdown_with_timeout(limit));
+            let panicked = |_| {
+                let problem = "a processor panicked".to_owned();
+                Some(Err(OTelSdkError::InternalFailure(problem)))
+            };
+            (traces.join().unwrap_or_else(panicked), meters)
+        });
         let listener = self.listener.lock();
         if let Some(listener) = listener.unwrap_or_else(PoisonError::into_inner).take() {
             listener.stop(limit);

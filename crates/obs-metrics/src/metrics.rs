@@ -90,12 +90,28 @@ impl Metrics {
         description: &'static str,
         source: impl Fn(&mut dyn FnMut(&[KeyValue], u64)) + Send + Sync + 'static,
     ) {
+        self.counter_of("", name, description, source);
+    }
+
+    /// As [`counter`](Self::counter), of things with a unit: one in braces, such as `{token}`, which no name in Prometheus
+    /// shows.
+    pub fn counter_of(
+        &self,
+        unit: &'static str,
+        name: &'static str,
+        description: &'static str,
+        source: impl Fn(&mut dyn FnMut(&[KeyValue], u64)) + Send + Sync + 'static,
+    ) {
         let Some(families) = &self.0 else { return };
         let mut names = families.names();
         let sources = names.counters.entry(name).or_insert_with(|| {
             let sources = Arc::<Sources<u64>>::default();
             let all = sources.clone();
             let builder = families.meter.u64_observable_counter(name);
+            let builder = match unit {
+                "" => builder,
+                unit => builder.with_unit(unit),
+            };
             builder
                 .with_description(description)
                 .with_callback(move |out| all.sum(|labels, n| out.observe(n, labels)))
@@ -119,6 +135,7 @@ impl Metrics {
             let all = sources.clone();
             let builder = families.meter.f64_observable_counter(name);
             builder
+                .with_unit("{USD}")
                 .with_description(description)
                 .with_callback(move |out| {
                     all.sum(|labels, sum| out.observe(sum.as_dollars_f64(), labels));

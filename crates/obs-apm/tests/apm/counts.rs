@@ -497,6 +497,9 @@ async fn the_names_and_types_of_metrics_are_these() {
             "llm_cost_unknown_total counter",
             "llm_cost_usd_total counter",
             "obs_build_info gauge",
+            "obs_export_pushes_total counter",
+            "obs_export_queue_spans gauge",
+            "obs_export_spans_total counter",
         ]
     );
     assert!(!text.contains("otel_scope"), "{text}");

@@ -446,12 +446,17 @@ async fn in_production_one_in_ten_is_kept_and_every_failure() {
     let config = quiet().environment(Environment::Production);
     let telemetry = Telemetry::build(config.span_processor(processor));
     let layer = ApmLayer::new().telemetry(&telemetry);
-    let mut llm = stack!(layer, |call: Call<Ask>| async move {
-        match call.request.model.as_str() {
+    let model = |ask: Ask| async move {
+        match ask.model.as_str() {
             "fails" => Err(error(ErrorKind::Upstream)),
             _ => Ok(Answer::whole(1, 1)),
         }
-    });
+    };
+    let mut llm = ServiceBuilder::new()
+        .layer(layer.clone())
+        .layer(layer.attempt_spans())
+        .layer(AttemptLayer::new(prices()))
+        .service(service_fn(model));
     let spans = |outcome: &str| {
         let spans = exporter.get_finished_spans().expect("not poisoned");
         let spans = spans.iter();
@@ -472,8 +477,10 @@ async fn in_production_one_in_ten_is_kept_and_every_failure() {
     // Five standard deviations of 9.5.
     let kept = spans("success");
     assert!((50..=150).contains(&kept), "{kept} of 1000");
+    // Each with its attempt.
+    assert_eq!(spans("failed"), 100);
     let all = exporter.get_finished_spans().expect("not poisoned").len();
-    assert_eq!(all, kept + 100);
+    assert_eq!(all, 2 * (kept + 100));
 }
 
 #[tokio::test]
