@@ -117,3 +117,72 @@ fn namespace(operation: Operation, answers: &[(&str, Option<&str>)]) -> Arc<str>
     hex.truncate(32);
     hex.into()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        clock::WallClock,
+        settings::{Environment, Sources, load},
+    };
+
+    fn names(variables: &[(&str, &str)]) -> Names {
+        let environment: Environment = variables.iter().copied().collect();
+        let sources = Sources {
+            environment,
+            ..Sources::default()
+        };
+        let settings = load(&sources).unwrap().settings;
+        let providers = Providers::new(&settings, &WallClock::default()).unwrap();
+        Names::new(&settings, &providers)
+    }
+
+    #[test]
+    fn auto_routes_and_their_models_are_called_by_name_and_the_rest_passes_through() {
+        let names = names(&[]);
+        assert_eq!(names.called("auto"), Some(Named::Auto));
+        assert_eq!(names.called("cheap"), Some(Named::Route(0)));
+        assert_eq!(names.called("sim-large"), Some(Named::Route(1)));
+        assert_eq!(names.called("gpt-1"), Some(Named::Other));
+    }
+
+    #[test]
+    fn a_namespace_is_the_operation_and_who_answers_and_nothing_else() {
+        let at = |url, more: &[(&'static str, &'static str)]| {
+            let mut variables = vec![("OPENAI_BASE_URL", url)];
+            variables.extend(more);
+            names(&variables)
+        };
+        let of = |names: &Names, operation, named| names.namespace(operation, named).unwrap();
+        let (here, there) = (at("http://a/v1", &[]), at("http://b/v1", &[]));
+        let same = at(
+            "http://a/v1/",
+            &[("OBS_ROUTER_THRESHOLD", "0.9"), ("OPENAI_API_KEY", "k")],
+        );
+        let other_cheap = at("http://a/v1", &[("OBS_ROUTER_CHEAP_MODEL", "m")]);
+        let chat = Operation::Chat;
+        for named in [Named::Auto, Named::Route(0), Named::Route(1), Named::Other] {
+            assert_eq!(of(&here, chat, named), of(&same, chat, named));
+            assert_ne!(of(&here, chat, named), of(&there, chat, named));
+            assert_ne!(
+                of(&here, chat, named),
+                of(&here, Operation::Embeddings, named)
+            );
+        }
+        for named in [Named::Auto, Named::Route(0)] {
+            assert_ne!(of(&here, chat, named), of(&other_cheap, chat, named));
+        }
+        assert_eq!(
+            of(&here, chat, Named::Route(1)),
+            of(&other_cheap, chat, Named::Route(1))
+        );
+        assert_ne!(
+            of(&here, chat, Named::Auto),
+            of(&here, chat, Named::Route(0))
+        );
+        assert_ne!(
+            of(&here, chat, Named::Route(0)),
+            of(&here, chat, Named::Other)
+        );
+    }
+}

@@ -25,6 +25,7 @@ use tokio::{
     task::JoinHandle,
     time::{Instant, sleep, timeout},
 };
+use tower::ServiceExt;
 
 struct InMemory {
     gateway: Gateway,
@@ -331,6 +332,9 @@ async fn a_shutdown_finishes_what_is_in_flight_and_takes_nothing_new() {
     let _ = gateway.stop.take().unwrap().send(());
     sleep(Duration::from_millis(1)).await;
     assert!(gateway.connector.connect().await.is_err(), "nobody listens");
+    let ready = Request::get("/readyz").body(Body::empty()).unwrap();
+    let ready = gateway.gateway.router().oneshot(ready).await.unwrap();
+    assert_eq!(ready.status(), 503);
     let body = text(answer).await;
     assert!(body.ends_with("data: [DONE]\n\n"), "{body}");
     assert!(gateway.served.await.unwrap());

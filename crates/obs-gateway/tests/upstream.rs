@@ -209,6 +209,21 @@ async fn a_named_route_falls_over_along_its_own_list_alone() {
 }
 
 #[tokio::test]
+async fn the_model_of_a_route_is_that_route() {
+    let (gateway, provider) = with_key([says("gpt-4o", "Hello")]).await;
+    let answer = gateway
+        .chat(&ask("gpt-4o", "Hi"))
+        .header("x-request-id", "mine")
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(header(&answer, "x-obs-route"), Some("premium"));
+    // The provider has not named it otherwise.
+    assert_eq!(header(&answer, "x-request-id"), Some("mine"));
+    assert_eq!(provider.seen()[0].headers["x-request-id"], "mine");
+}
+
+#[tokio::test]
 async fn a_retry_after_comes_through() {
     let (gateway, _provider) = with_key([respond(
         429,
