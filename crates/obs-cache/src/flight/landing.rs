@@ -25,7 +25,7 @@ impl<T: Replay> Flight<T> {
         resume_unwind(panic)
     }
 
-    /// The end: stores, tells the journals, lets newcomers start anew. What was polled is dropped already, so that
+    /// The end: stores, tells the journals, takes nobody any more: newcomers start anew. What was polled is dropped already, so that
     /// the flight's journal is complete.
     pub(super) fn land(&self, streamed: bool, end: End) {
         let report = self.context.journal.read();
@@ -40,7 +40,6 @@ impl<T: Replay> Flight<T> {
         let before = mem::replace(&mut state.phase, Phase::Landed { streamed, end });
         drop(state);
         drop(before);
-        self.forget();
         self.bell.ring();
     }
 

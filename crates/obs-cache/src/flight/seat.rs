@@ -69,7 +69,7 @@ impl<T: Replay> Seat<T> {
             if me.cursor < state.base {
                 drop(guard);
                 self.over = true;
-                // At once: who was cut off neither pays nor saves.
+                // Who was cut off neither pays nor saves.
                 self.leave(Ended::Failed);
                 let slow = "read too slowly for a shared stream";
                 return Poll::Ready(Some(Err(Error::new(ErrorKind::CutOff, slow))));
@@ -101,9 +101,8 @@ impl<T: Replay> Seat<T> {
         let deadline = &self.deadline;
         ready!(alarm.as_mut().poll(cx, || deadline.end()));
         let error = Elapsed::of_deadline(*start);
+        // Whoever holds the seat drops it at once: who was cut does not pay for an answer that it never got.
         self.over = true;
-        // At once: who was cut does not pay for an answer that it never got.
-        self.leave(Ended::Left);
         Poll::Ready(error)
     }
 

@@ -182,10 +182,6 @@ impl<T: Replay> Flight<T> {
         Poll::Ready(())
     }
 
-    pub(super) fn forget(&self) {
-        self.flights.forget(&self.key, std::ptr::from_ref(self));
-    }
-
     /// Polls where the flight began, and catches a panic: the others must not wait for ever. The leader is there
     /// already.
     fn run<P>(&self, by: u64, poll: impl FnOnce() -> P) -> std::thread::Result<P> {
@@ -196,6 +192,6 @@ impl<T: Replay> Flight<T> {
 
 impl<T: Replay> Drop for Flight<T> {
     fn drop(&mut self) {
-        self.forget();
+        self.flights.forget(&self.key, std::ptr::from_ref(self));
     }
 }

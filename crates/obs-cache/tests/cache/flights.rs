@@ -4,6 +4,7 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicUsize, Ordering::SeqCst},
     },
+    task::Poll,
     time::Duration,
 };
 
@@ -329,6 +330,36 @@ async fn an_answer_that_is_cut_by_a_limit_is_shared_by_those_who_wait_and_not_ke
     }
     assert_eq!(cache.stats().coalesced, 1);
     assert!(store.entries().is_empty());
+}
+
+/// Woken while another polls, found the call taken, slept again; then the poller leaves.
+#[tokio::test]
+async fn a_wake_up_during_anothers_poll_is_not_lost() {
+    type Hook = Arc<Mutex<Option<Box<dyn FnMut() + Send>>>>;
+    let hook = Hook::default();
+    let inside = hook.clone();
+    let cache = layer(Shelf::default()).layer(service_fn(move |_: Call<Req>| {
+        let inside = inside.clone();
+        std::future::poll_fn(move |cx| {
+            cx.waker().wake_by_ref();
+            let hook = inside.lock().unwrap().take();
+            if let Some(mut hook) = hook {
+                hook();
+            }
+            Poll::<Result<Chat, Error>>::Pending
+        })
+    }));
+    let mut a = task::spawn(cache.clone().oneshot(req(false)));
+    let b = Arc::new(Mutex::new(task::spawn(cache.clone().oneshot(req(false)))));
+    assert_pending!(a.poll());
+    assert_pending!(b.lock().unwrap().poll());
+    let other = b.clone();
+    *hook.lock().unwrap() = Some(Box::new(move || {
+        assert_pending!(other.lock().unwrap().poll());
+    }));
+    assert_pending!(a.poll());
+    drop(a);
+    assert!(b.lock().unwrap().is_woken());
 }
 
 #[tokio::test]

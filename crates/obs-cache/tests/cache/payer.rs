@@ -103,8 +103,10 @@ async fn usage_that_is_ready_is_taken_for_a_reader_who_stops_at_the_finish() {
         }
         drop(stream);
         assert_eq!(cost(&journals[0]), want, "unknown is not zero");
-        let paid = store.entries()[0].paid.exact();
-        assert_eq!(paid.map(Usd::pico), want);
+        let entry = store.entries().remove(0);
+        assert_eq!(entry.paid.exact().map(Usd::pico), want);
+        let used = entry.usage.map(|usage| i128::from(usage.output) * 5);
+        assert_eq!(used, want, "it is in the entry too");
         assert_eq!(read(cache.clone().oneshot(hit).await.unwrap()).await, "hi");
         assert_eq!((cost(&journals[1]), saved(&journals[1])), (Some(0), want));
         assert_eq!(cache.stats().saved, usd(want.unwrap_or(0)));
