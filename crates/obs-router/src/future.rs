@@ -10,14 +10,16 @@ use std::{
 
 use obs_core::{
     Alarm, BoxError, Call, CallContext, Commit, Committed, Deadline, Decided, Elapsed, Error,
-    Limit, LlmRequest, LlmResponse, Observed, Purpose,
+    ErrorKind, Limit, LlmRequest, LlmResponse, Observed, Purpose,
 };
 use pin_project_lite::pin_project;
-use tokio::time::Instant;
+use tokio::time::{Instant, Sleep};
 use tower::util::{Oneshot, ServiceExt};
 use tower_service::Service;
 
-use crate::{Judge, Reason, Verdict, ledger::Entry, plan::Plan, saving::Saving, setup::Setup};
+use crate::{
+    Judge, Reason, Verdict, ledger::Entry, plan::Plan, retries::Tries, saving::Saving, setup::Setup,
+};
 
 pin_project! {
     /// The answer of a [`Router`](crate::Router).
@@ -50,6 +52,7 @@ pin_project! {
     {
         Refused { error: Option<Error> },
         Trying { #[pin] attempt: Try<S, R> },
+        Waiting { #[pin] pause: Sleep },
         Judging { #[pin] verdict: J::Future, answer: Option<S::Response> },
         Done,
     }
@@ -66,10 +69,21 @@ pub(crate) struct Run<S, R, P, J> {
     pub(crate) start: Instant,
     /// When the attempt of now did.
     pub(crate) began: Instant,
+    /// Those on the route of now.
+    pub(crate) tries: Tries,
     /// `None`: refused before a decision.
     pub(crate) entry: Option<Entry>,
     /// Whether savings are measured here.
     pub(crate) measures: bool,
+}
+
+/// What becomes of a call after a failure.
+enum After {
+    /// The same route is asked again after a pause.
+    Again(Sleep),
+    /// The plan has moved to another route.
+    Elsewhere,
+    End,
 }
 
 /// One attempt, its scope, and until when it must have come to its commit point.
@@ -97,6 +111,9 @@ where
                 request.set_model(model);
             }
         }
+        if purpose != Purpose::Retry {
+            self.setup.retries.deposit();
+        }
         let over = routes.share(at, &context.deadline, self.plan.left());
         // In the context of a stream it would cut what is well under way after the commit point.
         if !request.streams() {
@@ -120,6 +137,7 @@ where
     fn moved(&mut self, reason: Reason) {
         let at = self.plan.at();
         self.began = Instant::now();
+        self.tries = Tries::default();
         if let Some(entry) = &mut self.entry {
             entry.moved(at, reason);
         }
@@ -133,6 +151,36 @@ where
             .context
             .journal
             .with(|report| report.decisions.push(decided));
+    }
+
+    /// What becomes of the call after this failure: the same route after a pause, another one, or an end.
+    fn after(&mut self, error: &Error, over: &Deadline) -> After {
+        let (at, now) = (self.plan.at(), Instant::now());
+        let ledger = &self.setup.counts.ledger;
+        let breaker = ledger.breaker(at);
+        if error.kind() == ErrorKind::Timeout {
+            breaker.timed_out(error, now.saturating_duration_since(self.began));
+        }
+        if self.call.context.deadline.is_over() {
+            return After::End;
+        }
+        let elsewhere = self.plan.left() > 1;
+        let shared = &self.setup.retries;
+        if let Some(pause) = shared.pause(&mut self.tries, error, over.end(), elsewhere) {
+            ledger.retried(at);
+            return After::Again(pause);
+        }
+        if let (ErrorKind::RateLimited, Some(time)) = (error.kind(), error.retry_after()) {
+            breaker.rest(time);
+        }
+        let admits = |at| ledger.breaker(at).admits(now);
+        match self
+            .plan
+            .after_failure(&self.setup.routes, error.kind(), admits)
+        {
+            true => After::Elsewhere,
+            false => After::End,
+        }
     }
 
     /// The alarm went off: the call's time is up, or the route's share of it.
@@ -153,6 +201,7 @@ where
     /// Gives an answer out, watched to its end.
     fn give(&mut self, answer: S::Response) -> S::Response {
         self.settle();
+        self.setup.counts.ledger.breaker(self.plan.at()).committed();
         if !self.measures {
             return answer;
         }
@@ -243,12 +292,21 @@ where
                             run.elapsed()
                         }
                     };
-                    let over = run.call.context.deadline.is_over();
-                    if over || !run.plan.after_failure(&run.setup.routes, error.kind()) {
-                        run.settle();
-                        return Poll::Ready(Err(error));
+                    match run.after(&error, over) {
+                        After::Again(pause) => {
+                            this.state.set(State::Waiting { pause });
+                            continue;
+                        }
+                        After::Elsewhere => (Purpose::Fallback, Some(Reason::Fallback)),
+                        After::End => {
+                            run.settle();
+                            return Poll::Ready(Err(error));
+                        }
                     }
-                    (Purpose::Fallback, Reason::Fallback)
+                }
+                StateProj::Waiting { pause } => {
+                    ready!(pause.poll(cx));
+                    (Purpose::Retry, None)
                 }
                 StateProj::Judging { verdict, answer } => {
                     let verdict = match verdict.poll(cx) {
@@ -265,13 +323,16 @@ where
                         return Poll::Ready(Ok(run.give(answer)));
                     }
                     this.scope.reject();
-                    (Purpose::Escalation, Reason::Cascade)
+                    (Purpose::Escalation, Some(Reason::Cascade))
                 }
                 StateProj::Done => panic!("polled after completion"),
             };
             // What was before is dropped first: it may hold a permit that the next attempt waits for.
             this.state.set(State::Done);
-            run.moved(reason);
+            match reason {
+                Some(reason) => run.moved(reason),
+                None => run.began = Instant::now(),
+            }
             let Begun {
                 attempt,
                 scope,

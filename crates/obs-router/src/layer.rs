@@ -9,8 +9,9 @@ use obs_metrics::Metrics;
 use tower_layer::Layer;
 
 use crate::{
-    InvalidRoutes, NoJudge, Route, Router, Stats,
+    Breaker, InvalidRoutes, NoJudge, Retries, Route, Router, Stats,
     ledger::Counts,
+    retries,
     setup::{Setup, Table},
 };
 
@@ -26,6 +27,8 @@ pub struct RouterLayer<P, J = NoJudge> {
     baseline: usize,
     commit: Commit,
     auto: Option<Arc<str>>,
+    retries: retries::Shared,
+    breaker: Option<Breaker>,
     /// `None`: those of the process, asked for when the first service is made.
     metrics: Option<Metrics>,
     counts: Arc<OnceLock<Counts>>,
@@ -65,6 +68,8 @@ impl<P> RouterLayer<P> {
             baseline: last,
             commit: Commit::default(),
             auto: None,
+            retries: retries::Shared::new(Retries::new(0)),
+            breaker: None,
             metrics: None,
             counts: Arc::default(),
         })
@@ -124,6 +129,20 @@ impl<P, J> RouterLayer<P, J> {
         self.counting_for_itself()
     }
 
+    /// Asks the same route again after failures that may pass. Unset: the next route is asked at once.
+    #[must_use]
+    pub fn retries(mut self, retries: Retries) -> Self {
+        self.retries = retries::Shared::new(retries);
+        self.counting_for_itself()
+    }
+
+    /// Leaves routes out that keep failing. Unset: every call tries its route.
+    #[must_use]
+    pub fn breaker(mut self, breaker: Breaker) -> Self {
+        self.breaker = Some(breaker);
+        self.counting_for_itself()
+    }
+
     /// Asks this judge whether an answer will do, before it goes out.
     #[must_use]
     pub fn judge<K>(self, judge: K) -> RouterLayer<P, K> {
@@ -135,6 +154,8 @@ impl<P, J> RouterLayer<P, J> {
             baseline: self.baseline,
             commit: self.commit,
             auto: self.auto,
+            retries: self.retries,
+            breaker: self.breaker,
             metrics: self.metrics,
             counts: Arc::default(),
         }
@@ -174,7 +195,7 @@ impl<S, P, J> Layer<S> for RouterLayer<P, J> {
         let metrics = || self.metrics.clone().unwrap_or_else(Metrics::global);
         let counts = self
             .counts
-            .get_or_init(|| Counts::new(&self.routes, &metrics()));
+            .get_or_init(|| Counts::new(&self.routes, self.breaker.as_ref(), &metrics()));
         let setup = Setup {
             policy: self.policy.clone(),
             judge: self.judge.clone(),
@@ -183,6 +204,7 @@ impl<S, P, J> Layer<S> for RouterLayer<P, J> {
             baseline: self.baseline,
             commit: self.commit,
             auto: self.auto.clone(),
+            retries: self.retries.clone(),
             counts: counts.clone(),
         };
         Router::new(inner, Arc::new(setup))
@@ -199,6 +221,8 @@ impl<P, J> Clone for RouterLayer<P, J> {
             baseline: self.baseline,
             commit: self.commit,
             auto: self.auto.clone(),
+            retries: self.retries.clone(),
+            breaker: self.breaker.clone(),
             metrics: self.metrics.clone(),
             counts: self.counts.clone(),
         }
@@ -213,6 +237,8 @@ impl<P, J> fmt::Debug for RouterLayer<P, J> {
             .field("baseline", &self.routes.name(self.baseline))
             .field("commit", &self.commit)
             .field("auto", &self.auto)
+            .field("retries", &self.retries)
+            .field("breaker", &self.breaker)
             .finish_non_exhaustive()
     }
 }

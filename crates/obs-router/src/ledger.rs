@@ -5,7 +5,11 @@ use obs_core::{Attempt, AttemptListener, Outcome, Usd};
 use obs_metrics::{BoundHistogram, Count, Dollars, EXECUTION_SECONDS, Metrics};
 use opentelemetry::KeyValue;
 
-use crate::{OTHER, Reason, RouteStats, Stats, setup::Table};
+use tokio::time::Instant;
+
+use crate::{
+    Breaker, BreakerState, OTHER, Reason, RouteStats, Stats, breaker::RouteBreaker, setup::Table,
+};
 
 /// What a layer counts; shared by all its services.
 #[derive(Debug)]
@@ -26,6 +30,8 @@ struct Page {
     saved: Dollars,
     lost: Dollars,
     unknown: Count,
+    retries: Count,
+    breaker: RouteBreaker,
     seconds: BoundHistogram,
 }
 
@@ -45,8 +51,8 @@ pub(crate) struct Entry {
 
 impl Counts {
     /// Shown by these metrics from now on, with zeros.
-    pub(crate) fn new(table: &Table, metrics: &Metrics) -> Self {
-        let ledger = Ledger::new(table, metrics);
+    pub(crate) fn new(table: &Table, breaker: Option<&Breaker>, metrics: &Metrics) -> Self {
+        let ledger = Ledger::new(table, breaker, metrics);
         ledger.show(metrics);
         let listener = ledger.clone();
         Self { ledger, listener }
@@ -54,7 +60,7 @@ impl Counts {
 }
 
 impl Ledger {
-    fn new(table: &Table, metrics: &Metrics) -> Arc<Self> {
+    fn new(table: &Table, breaker: Option<&Breaker>, metrics: &Metrics) -> Arc<Self> {
         let seconds = metrics.histogram(
             "router_execution",
             "s",
@@ -73,6 +79,12 @@ impl Ledger {
                 saved: Dollars::new(),
                 lost: Dollars::new(),
                 unknown: Count::new(),
+                retries: Count::new(),
+                // What passes through has nowhere else to go.
+                breaker: RouteBreaker::new(
+                    route.clone(),
+                    breaker.filter(|_| **route != *OTHER).cloned(),
+                ),
                 seconds: seconds.bind(std::slice::from_ref(&label)),
                 label,
             }
@@ -111,6 +123,33 @@ impl Ledger {
             "router_savings_unknown_total",
             "Complete answers of which nobody knows what they saved, for want of a price or of usage.",
             |page| &page.unknown,
+        );
+        self.count(
+            metrics,
+            "router_retries_total",
+            "Attempts on a route that had failed the same call before.",
+            |page| &page.retries,
+        );
+        self.count(
+            metrics,
+            "router_breaker_opened_total",
+            "How often a route was left out because it failed, or asked for a rest.",
+            |page| &page.breaker.opened,
+        );
+        let of = self.clone();
+        metrics.up_down(
+            "router_breaker_state",
+            "1 for the state in which the breaker of a route is.",
+            move |tell| {
+                let now = Instant::now();
+                for page in of.pages.iter().filter(|page| *page.route != *OTHER) {
+                    let is = page.breaker.state(now);
+                    for state in BreakerState::ALL {
+                        let label = KeyValue::new("state", state.as_str());
+                        tell(&[page.label.clone(), label], i64::from(state == is));
+                    }
+                }
+            },
         );
         self.sum(
             metrics,
@@ -162,6 +201,15 @@ impl Ledger {
         });
     }
 
+    /// The breaker of that route, or of what passes through.
+    pub(crate) fn breaker(&self, at: usize) -> &RouteBreaker {
+        &self.pages[at].breaker
+    }
+
+    pub(crate) fn retried(&self, at: usize) {
+        self.pages[at].retries.inc();
+    }
+
     pub(crate) fn policy_error(&self) {
         self.policy_errors.inc();
     }
@@ -185,6 +233,8 @@ impl Ledger {
             saved: page.saved.get(),
             lost: page.lost.get(),
             savings_unknown: page.unknown.get(),
+            retries: page.retries.get(),
+            breaker: page.breaker.state(Instant::now()),
         });
         Stats {
             routes: routes.collect(),
@@ -207,9 +257,15 @@ impl AttemptListener for Ledger {
         ) {
             page.errors.inc();
         }
+        let since = |moment: Instant| moment.saturating_duration_since(attempt.started);
+        match (attempt.outcome, attempt.first_token.or(attempt.ended)) {
+            (Some(Outcome::Answered), Some(first)) => page.breaker.answered(since(first)),
+            (Some(Outcome::Failed(kind)), _) => page.breaker.failed(kind),
+            // Whose fault it was when time was up is known where the limit was.
+            _ => {}
+        }
         if let Some(ended) = attempt.ended {
-            let took = ended.saturating_duration_since(attempt.started);
-            page.seconds.record(took.as_secs_f64());
+            page.seconds.record(since(ended).as_secs_f64());
         }
     }
 }

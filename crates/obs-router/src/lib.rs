@@ -7,6 +7,9 @@
 //! - **What another route may mend, another route tries**: connect errors, timeouts, 429, 5xx, overload, answers that break
 //!   off before the [commit point](RouterLayer::commit). A caller's own error stays the caller's. A prompt that is too long
 //!   goes on only to a route with a [larger window](Route::context), a content filter's refusal goes to the caller.
+//! - **Nobody is hammered.** Where it is [switched on](RouterLayer::retries), a failure that may pass is [retried](Retries) on the
+//!   same route, after a pause that differs from call to call; a silent route is not. A route that keeps failing is left out by
+//!   a [`Breaker`], and tried again by single calls.
 //! - **Within the deadline of the call.** What is left of it is shared among the routes that are left, so that a silent
 //!   first route leaves time for the second. Waiting for a service to become ready is on this clock too.
 //! - **Savings are honest**: the usage of the answer at the price of the baseline, less *everything* that was paid, failed
@@ -24,6 +27,9 @@
 //! | `router_cost_losses_usd` | counter | route | what calls cost more than at the baseline |
 //! | `router_savings_unknown_total` | counter | route | complete answers for which neither can be said |
 //! | `router_policy_errors_total` | counter | | bad answers of the policy |
+//! | `router_retries_total` | counter | route | attempts on a route that had failed the same call |
+//! | `router_breaker_state` | gauge | route, state | 1 for the state of a route: `closed`, `open`, `half_open` |
+//! | `router_breaker_opened_total` | counter | route | how often a route was left out |
 //!
 //! The route `other` is that of calls which pass through unrouted. Attempts are what passes
 //! [`AttemptLayer`](obs_core::AttemptLayer), which belongs innermost: without one nothing is known of attempts and costs.
@@ -34,9 +40,10 @@
 //! [`Router`] is always ready, and waits for the service inside with `Oneshot` on a clone: backpressure and readiness errors
 //! arrive from the response future, where they can be failed over. So it belongs *outside* of limiters, and inside of cache
 //! and of the timeout for the whole call. Dropping the future or the stream ends everything under it. Nothing is spawned,
-//! and no timer is made where there is neither a deadline nor a limit of a route.
+//! and no timer is made where there is neither a deadline nor a limit of a route, and no retry is waited for.
 
 mod backends;
+mod breaker;
 mod complexity;
 mod decision;
 mod error;
@@ -47,6 +54,7 @@ mod ledger;
 mod plan;
 mod policy;
 mod reason;
+mod retries;
 mod route;
 mod saving;
 mod score;
@@ -56,6 +64,7 @@ mod stats;
 
 pub use self::{
     backends::{BackendFuture, Backends, NoBackend},
+    breaker::{Breaker, BreakerState},
     complexity::{Assessment, Complexity, Feature},
     decision::{Decision, Target},
     error::InvalidRoutes,
@@ -64,6 +73,7 @@ pub use self::{
     layer::RouterLayer,
     policy::Policy,
     reason::Reason,
+    retries::Retries,
     route::{MAX_ROUTES, OTHER, Route},
     score::Score,
     service::Router,

@@ -57,8 +57,32 @@ impl Plan {
         self.left.count_ones()
     }
 
+    /// To another route, if the first one does not admit the call and another one does. `true`: it moved.
+    pub(crate) fn avoid(&mut self, table: &Table, admits: impl Fn(usize) -> bool) -> bool {
+        let first = self.at;
+        if first == table.len() || admits(first) {
+            return false;
+        }
+        match self
+            .candidates(table)
+            .find(|to| *to != first && admits(*to))
+        {
+            Some(to) => {
+                self.leave();
+                self.at = to;
+                true
+            }
+            None => false,
+        }
+    }
+
     /// The next route after a failure of this kind, if another one may do better.
-    pub(crate) fn after_failure(&mut self, table: &Table, kind: ErrorKind) -> bool {
+    pub(crate) fn after_failure(
+        &mut self,
+        table: &Table,
+        kind: ErrorKind,
+        admits: impl Fn(usize) -> bool,
+    ) -> bool {
         if !kind.may_fail_over() {
             return false;
         }
@@ -73,14 +97,17 @@ impl Plan {
                 }
             }
         }
-        let next = match self.named {
-            Some(named) => {
-                let mut list = table.fallback(named).iter().copied();
-                list.find(|to| self.left & (1 << to) != 0)
-            }
-            None => self.first(),
-        };
+        let next = self.candidates(table).find(|to| admits(*to));
         self.go(next)
+    }
+
+    /// The routes that may be tried, in their order.
+    fn candidates<'a>(&self, table: &'a Table) -> impl Iterator<Item = usize> + use<'a> {
+        let (left, named) = (self.left, self.named);
+        let list = named.map(|named| table.fallback(named).iter().copied());
+        let all = named.is_none().then_some(0..table.len());
+        let order = list.into_iter().flatten().chain(all.into_iter().flatten());
+        order.filter(move |to| left & (1 << to) != 0)
     }
 
     /// Whether there is a better route that an unfit answer leads to.
@@ -99,10 +126,6 @@ impl Plan {
     /// The routes after this one.
     fn better(&self) -> u64 {
         self.left & u64::MAX.checked_shl(self.at as u32 + 1).unwrap_or(0)
-    }
-
-    fn first(&self) -> Option<usize> {
-        (self.left != 0).then(|| self.left.trailing_zeros() as usize)
     }
 
     fn leave(&mut self) {

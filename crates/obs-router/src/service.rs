@@ -14,7 +14,7 @@ use tower_service::Service;
 
 use crate::{
     Judge, NoJudge, Policy, Reason, ResponseFuture, Stats, future::Run, ledger::Entry, plan::Plan,
-    setup::Setup,
+    retries::Tries, setup::Setup,
 };
 
 /// Sends each call to one of several routes. Made by [`RouterLayer`](crate::RouterLayer).
@@ -107,6 +107,15 @@ impl<P, J> Setup<P, J> {
         )
     }
 
+    /// Goes around a route that is left out.
+    fn around(&self, (mut plan, mut reason, score): Decision, now: Instant) -> Decision {
+        let ledger = &self.counts.ledger;
+        if plan.avoid(&self.routes, |at| ledger.breaker(at).admits(now)) {
+            reason = Reason::Fallback;
+        }
+        (plan, reason, score)
+    }
+
     /// Tells the journal. Gives back whether savings are measured here: the outermost router does, where there are several.
     fn tell<R: LlmRequest>(
         &self,
@@ -159,7 +168,7 @@ where
     fn call(&mut self, call: Call<R>) -> Self::Future {
         let now = Instant::now();
         let (decision, error) = match self.setup.decide(&call.request, &call.context) {
-            Ok(decision) => (Some(decision), None),
+            Ok(decision) => (Some(self.setup.around(decision, now)), None),
             Err(error) => (None, Some(error)),
         };
         let measures = decision
@@ -177,6 +186,7 @@ where
             plan,
             start: now,
             began: now,
+            tries: Tries::default(),
             entry,
             measures,
         };

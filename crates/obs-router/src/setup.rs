@@ -21,6 +21,7 @@ pub(crate) struct Setup<P, J> {
     pub(crate) baseline: usize,
     pub(crate) commit: Commit,
     pub(crate) auto: Option<Arc<str>>,
+    pub(crate) retries: crate::retries::Shared,
     pub(crate) counts: crate::ledger::Counts,
 }
 

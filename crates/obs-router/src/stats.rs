@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use obs_core::Usd;
 
-use crate::Reason;
+use crate::{BreakerState, Reason};
 
 /// What a [`RouterLayer`](crate::RouterLayer) has counted. The metrics are the same figures.
 #[derive(Clone, Debug, Default)]
@@ -32,6 +32,10 @@ pub struct RouteStats {
     pub lost: Usd,
     /// Complete answers of which nobody knows what they saved.
     pub savings_unknown: u64,
+    /// Attempts on this route after it had failed the same call.
+    pub retries: u64,
+    /// How the route is doing.
+    pub breaker: BreakerState,
 }
 
 impl Stats {
