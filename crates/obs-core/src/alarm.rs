@@ -31,6 +31,7 @@ impl Alarm {
     }
 
     /// Ready when the moment has come. It is asked for when the timer fires: until then it costs nothing.
+    #[inline]
     pub fn poll(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -57,11 +58,13 @@ impl Alarm {
     }
 
     /// From now on for another moment; panics as [`new`](Self::new) does.
+    #[inline]
     pub fn set(self: Pin<&mut Self>, moment: Option<Instant>) {
         let mut sleep = self.project().sleep;
         match (sleep.as_mut().as_pin_mut(), moment) {
             (Some(sleep), Some(at)) => sleep.reset(at),
-            (_, moment) => sleep.set(moment.map(sleep_until)),
+            (None, Some(at)) => sleep.set(Some(sleep_until(at))),
+            (_, None) => sleep.set(None),
         }
     }
 }

@@ -27,6 +27,7 @@ pin_project! {
 }
 
 impl<F, W> ResponseFuture<F, W> {
+    #[inline]
     pub(crate) fn new(inner: F, watch: W) -> Self {
         Self {
             inner: Some(inner),
@@ -60,18 +61,19 @@ where
         let watch = this.watch.as_mut().expect("polled after completion");
         if let Some(inner) = this.inner.as_mut().as_pin_mut() {
             if let Poll::Ready(result) = inner.poll(cx) {
-                let mut watch = this.watch.take().expect("taken at the end alone");
                 this.inner.set(None);
                 if this.alarm.has_fired() {
                     watch.fired();
                 }
-                return Poll::Ready(match result {
+                let result = match result {
                     Ok(mut res) => {
-                        watch.guard(&mut res);
+                        W::guard(this.watch, &mut res);
                         Ok(res)
                     }
                     Err(error) => Err(watch.failed(Error::from_any(error))),
-                });
+                };
+                *this.watch = None;
+                return Poll::Ready(result);
             }
             if !std::mem::replace(this.armed, true) {
                 this.alarm.as_mut().set(watch.next());
@@ -84,7 +86,8 @@ where
                 this.alarm.as_mut().set(watch.next());
             }
         }
-        let mut watch = this.watch.take().expect("taken at the end alone");
-        Poll::Ready(Err(watch.cut(|| this.inner.set(None))))
+        let error = watch.cut(|| this.inner.set(None));
+        *this.watch = None;
+        Poll::Ready(Err(error))
     }
 }

@@ -94,6 +94,7 @@ impl Ledger {
         ledger
     }
 
+    #[inline]
     pub(crate) fn open(self: &Arc<Self>, operation: Operation, start: Instant) -> Entry {
         Entry {
             ledger: self.clone(),
@@ -119,11 +120,13 @@ impl Ledger {
 
 impl Entry {
     /// When the call came in.
+    #[inline]
     pub(crate) const fn start(&self) -> Instant {
         self.start
     }
 
     /// Whether anybody wants to know how long it took.
+    #[inline]
     pub(crate) fn is_timed(&self) -> bool {
         self.ledger.timed
     }
@@ -140,6 +143,7 @@ impl Entry {
     }
 
     /// Counts it, the first time that this is called. `now` saves a look at the clock, if there was one.
+    #[inline]
     pub(crate) fn end(&mut self, outcome: Outcome, now: Option<Instant>) {
         if self.if_dropped.take().is_none() {
             return;
@@ -159,6 +163,7 @@ impl Entry {
 }
 
 impl Drop for Entry {
+    #[inline]
     fn drop(&mut self) {
         if let Some(outcome) = self.if_dropped {
             self.end(outcome, None);

@@ -20,15 +20,18 @@ pin_project! {
     }
 }
 
-/// Goes on in the stream of this answer, or ends if it is whole.
-pub(crate) fn guard<Res, W>(mut watch: W, res: &mut Res)
+/// Goes on in the stream of this answer, or ends in its place if the answer is whole.
+pub(crate) fn guard<Res, W>(place: &mut Option<W>, res: &mut Res)
 where
     Res: LlmResponse,
     W: Watch + Send + 'static,
 {
     if res.stream_mut().is_none() {
-        return watch.complete();
+        return place.as_mut().map_or((), Watch::complete);
     }
+    let Some(watch) = place.take() else {
+        return;
+    };
     res.wrap_stream(|inner| {
         // The timer is made here, where there is a runtime: the last poll may be in a destructor.
         let alarm = Alarm::new(watch.arm());

@@ -49,6 +49,7 @@ impl<V: Values> Targets<V> {
     }
 
     /// Value by value: the model's, or else the operation's, or else the default.
+    #[inline]
     pub(crate) fn of(&self, operation: Operation, model: &str, default: V) -> V {
         let Some(said) = &self.0 else {
             return default;

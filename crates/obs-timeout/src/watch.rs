@@ -45,7 +45,7 @@ pub trait Watch {
 }
 
 /// Limits that know what is to be done with an answer.
-pub trait Guard<Res>: Watch {
-    /// The answer, or its head, has come: goes on in its stream, if it has one.
-    fn guard(self, res: &mut Res);
+pub trait Guard<Res>: Watch + Sized {
+    /// The answer, or its head, has come: goes on in its stream, if it has one, and otherwise ends in its place.
+    fn guard(place: &mut Option<Self>, res: &mut Res);
 }

@@ -91,8 +91,8 @@ where
         let mut limits = config.targets.of(operation, model, config.limits);
         let lesson = config.learners.begin(request, &mut limits, start);
         if let Some(limit) = limits.attempt {
-            let deadline = std::mem::take(&mut call.context.deadline);
-            call.context.deadline = deadline.within_since(start, limit, Duration::ZERO);
+            let deadline = &mut call.context.deadline;
+            deadline.narrow(start, limit, Duration::ZERO);
         }
         let context = call.context.clone();
         let streams = call.request.streams();

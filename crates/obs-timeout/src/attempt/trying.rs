@@ -181,8 +181,10 @@ impl Watch for Trying {
 }
 
 impl<Res: LlmResponse> Guard<Res> for Trying {
-    fn guard(mut self, res: &mut Res) {
-        self.phase = Phase::FirstToken;
-        stream::guard(self, res);
+    fn guard(place: &mut Option<Self>, res: &mut Res) {
+        if let Some(trying) = place {
+            trying.phase = Phase::FirstToken;
+        }
+        stream::guard(place, res);
     }
 }

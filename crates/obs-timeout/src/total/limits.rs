@@ -61,6 +61,7 @@ impl CallLimits {
         self
     }
 
+    #[inline]
     pub(super) fn resolved(self) -> Limits {
         Limits {
             limit: self.limit.unwrap_or(Duration::MAX),

@@ -35,13 +35,16 @@ pub trait Mode<Req> {
 }
 
 impl<Req> Mode<Req> for Any {
+    #[inline]
     fn enter(_: &mut Req, config: &Config, now: Instant) -> Entering {
         let operation = Operation::Other;
         let limits = config.limits(operation, "");
+        let mut deadline = Deadline::default();
+        deadline.narrow(now, limits.limit, limits.grace);
         Entering {
             limits,
             operation,
-            deadline: Deadline::default().within_since(now, limits.limit, limits.grace),
+            deadline,
             journal: None,
             id: None,
         }
@@ -49,17 +52,16 @@ impl<Req> Mode<Req> for Any {
 }
 
 impl<R: LlmRequest> Mode<Call<R>> for Calls {
+    #[inline]
     fn enter(call: &mut Call<R>, config: &Config, now: Instant) -> Entering {
         let operation = call.request.operation();
         let limits = config.limits(operation, call.request.model());
         let context = &mut call.context;
-        let deadline = std::mem::take(&mut context.deadline);
-        let deadline = deadline.within_since(now, limits.limit, limits.grace);
-        context.deadline = deadline.clone();
+        context.deadline.narrow(now, limits.limit, limits.grace);
         Entering {
             limits,
             operation,
-            deadline,
+            deadline: context.deadline.clone(),
             journal: Some(context.journal.clone()),
             id: context.id.clone(),
         }
@@ -67,13 +69,13 @@ impl<R: LlmRequest> Mode<Call<R>> for Calls {
 }
 
 impl<Res> Guard<Res> for Running<Any> {
-    fn guard(mut self, _: &mut Res) {
-        self.complete();
+    fn guard(place: &mut Option<Self>, _: &mut Res) {
+        place.as_mut().map_or((), Watch::complete);
     }
 }
 
 impl<Res: LlmResponse> Guard<Res> for Running<Calls> {
-    fn guard(self, res: &mut Res) {
-        stream::guard(self, res);
+    fn guard(place: &mut Option<Self>, res: &mut Res) {
+        stream::guard(place, res);
     }
 }

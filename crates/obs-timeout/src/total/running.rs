@@ -21,6 +21,7 @@ pub struct Running<M> {
 }
 
 impl<M> Running<M> {
+    #[inline]
     pub(super) const fn new(call: Entering, entry: Entry) -> Self {
         Self {
             call,
@@ -32,6 +33,7 @@ impl<M> Running<M> {
     }
 
     /// Whether there was no time left when it came.
+    #[inline]
     pub(super) fn is_expired(&self) -> bool {
         self.call
             .deadline
@@ -61,6 +63,7 @@ impl<M> Running<M> {
         );
     }
 
+    #[inline]
     fn close(&mut self, outcome: Outcome) {
         // Nobody wants to know how long it took, and no timer has told that it is late: the clock is not looked at.
         let now = self.entry.is_timed().then(Instant::now);
@@ -71,6 +74,7 @@ impl<M> Running<M> {
     }
 
     /// It may have become late before a timer was polled.
+    #[inline]
     fn look(&mut self, now: Instant) {
         if !self.late && self.call.deadline.late().is_some_and(|late| late < now) {
             self.become_late(now);

@@ -29,6 +29,7 @@ pub struct Config {
 }
 
 impl Config {
+    #[inline]
     pub(super) fn limits(&self, operation: Operation, model: &str) -> Limits {
         self.targets.of(operation, model, self.limits).resolved()
     }
