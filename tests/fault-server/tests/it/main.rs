@@ -1,6 +1,7 @@
 //! What each fault does to a client, over connections in memory with a paused clock, and over sockets.
 mod bodies;
 mod client;
+mod client;
 mod connections;
 mod control;
 mod events;
