@@ -1,7 +1,6 @@
 //! What each fault does to a client, over connections in memory with a paused clock, and over sockets.
 mod bodies;
 mod client;
-mod client;
 mod connections;
 mod control;
 mod events;
@@ -13,6 +12,7 @@ mod log;
 mod program;
 mod readme;
 mod refusals;
+mod reqwests;
 mod slow;
 mod sockets;
 mod status;

@@ -45,7 +45,7 @@ async fn it_serves_and_says_where() {
         .find(|word| word.starts_with("http://"))
         .expect("says where");
     let url = format!("{}/chat/completions", url.trim_end_matches(','));
-    let client = crate::client::builder().build().expect("a client");
+    let client = crate::reqwests::builder().build().expect("a client");
     let ask = || client.post(&url).json(&question("small", true)).send();
     assert_eq!(ask().await.expect("is answered").status(), 503);
     let text = ask()

@@ -49,7 +49,7 @@ async fn raw(server: &FaultServer, model: &str) -> (String, Result<(), ErrorKind
 #[tokio::test]
 async fn a_client_is_answered() {
     let server = server().await;
-    let client = crate::client::builder().build().expect("a client");
+    let client = crate::reqwests::builder().build().expect("a client");
     let plain: Value = post(&server, &client, "m", false)
         .await
         .expect("is answered")
@@ -84,7 +84,7 @@ async fn a_reset_and_a_close_are_two_things() {
 #[tokio::test]
 async fn a_stale_connection_fails_a_client_that_does_not_retry() {
     let server = server().await;
-    let client = crate::client::builder()
+    let client = crate::reqwests::builder()
         .retry(reqwest::retry::never())
         .build()
         .expect("is a client");
@@ -102,7 +102,7 @@ async fn redirects_in_a_circle_end_with_an_error_of_the_client() {
     let server = server().await;
     let error = post(
         &server,
-        &crate::client::builder().build().expect("a client"),
+        &crate::reqwests::builder().build().expect("a client"),
         "fault/redirect-loop",
         false,
     )
@@ -115,7 +115,7 @@ async fn redirects_in_a_circle_end_with_an_error_of_the_client() {
 #[tokio::test]
 async fn waits_are_a_twentieth() {
     let server = server().await;
-    let client = crate::client::builder().build().expect("a client");
+    let client = crate::reqwests::builder().build().expect("a client");
     let start = tokio::time::Instant::now();
     post(&server, &client, "fault/slow-headers", true)
         .await
@@ -130,7 +130,7 @@ async fn waits_are_a_twentieth() {
 #[tokio::test]
 async fn a_client_that_gives_up_is_seen() {
     let server = server().await;
-    let client = crate::client::builder()
+    let client = crate::reqwests::builder()
         .timeout(Duration::from_millis(50))
         .build()
         .expect("is a client");
