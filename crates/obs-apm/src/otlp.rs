@@ -42,9 +42,9 @@ impl Otlp {
         wanted: impl Fn(Signal) -> bool,
         vars: &mut Vars<'_>,
     ) -> Self {
-        let mut target = |signal| {
-            let target = Target::resolve(signal, endpoint, vars);
-            target.filter(|_| wanted(signal))
+        let mut target = |signal| match wanted(signal) {
+            true => Target::resolve(signal, endpoint, vars),
+            false => None,
         };
         let (traces, mut metrics) = (target(Signal::Traces), target(Signal::Metrics));
         let interval = vars.millis("OTEL_METRIC_EXPORT_INTERVAL");

@@ -88,11 +88,15 @@ impl<'a> Vars<'a> {
     }
 
     pub(crate) fn overlook(&mut self, name: &str, value: &str, allowed: &str) {
-        self.problems.push(Degraded::new(
+        let problem = Degraded::new(
             Part::Settings,
             format!("the variable {name} is `{value}`, which is overlooked"),
             format!("set it to {allowed}"),
-        ));
+        );
+        // One that goes for several things is read for each of them.
+        if !self.problems.contains(&problem) {
+            self.problems.push(problem);
+        }
     }
 }
 
