@@ -1,6 +1,8 @@
 //! The router of the settings.
 use obs_core::{CallContext, LlmRequest, PriceTable};
-use obs_router::{Complexity, Decision, Policy, Reason, Route, RouterLayer, Target};
+use obs_router::{
+    Breaker, Complexity, Decision, Policy, Reason, Retries, Route, RouterLayer, Target,
+};
 
 use crate::{
     build::BuildError,
@@ -66,7 +68,13 @@ pub(crate) fn layer(
     });
     let mut router = RouterLayer::try_new(policy, routes)
         .map_err(|error| BuildError::new(format!("[[routes]]: {error}")))?
-        .commit(of.commit);
+        .commit(of.commit)
+        .retries(Retries::new(of.retries));
+    if of.breaker_failures > 0 {
+        let longest = of.breaker_rest.saturating_mul(4);
+        let breaker = Breaker::new(of.breaker_failures).rests(of.breaker_rest, longest);
+        router = router.breaker(breaker);
+    }
     if settings
         .routes
         .iter()

@@ -1,4 +1,4 @@
-//! The layers around the providers, in their order: apm, timeout, cache, router, limits of an attempt, attempt.
+//! The layers around the providers, in their order: apm, timeout, cache, router, hedge, limits of an attempt, attempt.
 use obs_apm::{ApmLayer, Telemetry};
 use obs_cache::{BoxStore, CacheLayer, Clock, Memory, RedisStore, Tiered};
 use obs_core::{
@@ -7,7 +7,7 @@ use obs_core::{
 use obs_openai::{ChatRequest, ChatResponse, EmbeddingRequest, EmbeddingResponse};
 use obs_redis::Redis;
 use obs_router::RouterLayer;
-use obs_timeout::TimeoutLayer;
+use obs_timeout::{HedgeLayer, TimeoutLayer};
 use tower::{Layer, Service, ServiceBuilder, util::BoxCloneSyncService};
 
 use crate::{
@@ -40,6 +40,7 @@ struct Layers {
     timeout: TimeoutLayer,
     cache: Option<CacheLayer<BoxStore>>,
     router: Option<RouterLayer<Deciding>>,
+    hedge: Option<HedgeLayer>,
     limits: LimitsLayer,
     attempts: AttemptLayer<obs_core::Enveloped>,
 }
@@ -63,6 +64,10 @@ impl Stacks {
                 .metrics(&metrics),
             cache: cache(settings, clock, background)?.map(|cache| cache.metrics(&metrics)),
             router: routing::layer(settings, &prices)?.map(|router| router.metrics(&metrics)),
+            hedge: settings
+                .timeout
+                .hedge_after
+                .map(|after| HedgeLayer::new(after).metrics(&metrics)),
             limits: LimitsLayer::new(settings, names.routes()),
             attempts: AttemptLayer::new(prices).enveloped(),
         };
@@ -89,9 +94,13 @@ impl Layers {
         S::Future: Send + 'static,
     {
         let attempts = self.limits.layer(self.attempts.layer(providers));
-        let routed = match &self.router {
-            Some(router) => BoxCloneSyncService::new(router.layer(attempts)),
+        let hedged = match &self.hedge {
+            Some(hedge) => BoxCloneSyncService::new(hedge.layer(attempts)),
             None => BoxCloneSyncService::new(attempts),
+        };
+        let routed = match &self.router {
+            Some(router) => BoxCloneSyncService::new(router.layer(hedged)),
+            None => hedged,
         };
         let cached = match &self.cache {
             Some(cache) => BoxCloneSyncService::new(cache.layer(routed)),

@@ -4,7 +4,7 @@ mod common;
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering::SeqCst},
+        atomic::{AtomicBool, AtomicU64, Ordering::SeqCst},
     },
     time::{Duration, SystemTime},
 };
@@ -238,6 +238,59 @@ async fn a_silent_route_is_left_sooner_while_another_is_left() {
     let took = start.elapsed();
     assert!(took > seconds(45) && took < seconds(65), "{took:?}");
     assert_eq!(gateway.metric("router_errors_total{route=\"cheap\"}"), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_route_has_its_own_time_to_its_first_token() {
+    let text = "[simulated]\nlatency = 80\n[timeout]\nidle = \"off\"\n[server]\nkeep_alive = \"off\"\n\
+                [[routes]]\nname = \"cheap\"\nmodel = \"sim-small\"\nfirst_token = \"3s\"\nfallback = [\"premium\"]\n\
+                [[routes]]\nname = \"premium\"\nmodel = \"sim-large\"\n";
+    let gateway = serve(
+        Gateway::builder(common::from_file(text, &[]))
+            .build()
+            .unwrap(),
+    );
+    let start = Instant::now();
+    let answer = gateway.chat(&ask_stream("cheap", "Hi"), &[]).await;
+    assert_eq!(told(&answer, "x-obs-route"), Some("premium"));
+    let took = start.elapsed();
+    // Three seconds, and the premium model's own forty or so.
+    assert!(took > seconds(38) && took < seconds(57), "{took:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_attempt_has_a_limit_where_one_is_set() {
+    let gateway = slow("100", &[("OBS_TIMEOUT_ATTEMPT", "5s")]);
+    let start = Instant::now();
+    let cut = gateway.chat(&ask("premium", "Hi"), &[]).await;
+    assert_eq!(
+        (cut.status(), start.elapsed()),
+        (StatusCode::GATEWAY_TIMEOUT, seconds(5))
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_is_given_for_its_time_to_live_and_no_longer() {
+    let now = Arc::new(AtomicU64::new(1_000_000));
+    let told_by = now.clone();
+    let clock = move || SystemTime::UNIX_EPOCH + seconds(told_by.load(SeqCst));
+    let settings = settings(&[("OBS_CACHE_TTL", "1m")]);
+    let gateway = serve(
+        Gateway::builder(settings)
+            .wall_clock(clock)
+            .build()
+            .unwrap(),
+    );
+    let cache = async || {
+        let answer = gateway.chat(&ask("cheap", "Hi"), &[]).await;
+        let age = told(&answer, "age").map(str::to_owned);
+        (told(&answer, "x-obs-cache").unwrap().to_owned(), age)
+    };
+    assert_eq!(cache().await, ("miss".into(), None));
+    now.fetch_add(59, SeqCst);
+    assert_eq!(cache().await, ("hit".into(), Some("59".into())));
+    now.fetch_add(1, SeqCst);
+    assert_eq!(cache().await.0, "miss");
 }
 
 #[tokio::test(start_paused = true)]

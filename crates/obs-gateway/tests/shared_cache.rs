@@ -11,8 +11,13 @@ fn answers() -> impl Iterator<Item = Then> {
 
 /// A gateway that is connected. What a new process cannot write yet is dropped.
 async fn gateway(url: &str, redis: &Server) -> Running {
+    with_key(url, redis, "the same for all").await
+}
+
+async fn with_key(url: &str, redis: &Server, key: &str) -> Running {
     let redis = redis.url();
     let settings = settings(&[
+        ("OBS_CACHE_KEY", key),
         ("OPENAI_BASE_URL", url),
         ("OBS_CACHE_STORE", &redis),
         ("OBS_CACHE_TIER", "false"),
@@ -49,6 +54,8 @@ async fn gateways_share_answers_of_the_same_provider_and_of_no_other() {
     assert_eq!(asked(&first, "Hi", "").await.unwrap(), "miss");
     let second = gateway(&format!("http://{at_one}"), &redis).await;
     until_it_is_there(&second, "Hi").await;
+    let keyed = with_key(&format!("http://{at_one}"), &redis, "a key of their own").await;
+    assert_eq!(asked(&keyed, "Hi", "").await.unwrap(), "miss");
     let third = gateway(&format!("http://{at_other}"), &redis).await;
     assert_eq!(asked(&third, "Hi", "").await.unwrap(), "miss");
 }

@@ -523,3 +523,79 @@ async fn shared_tenants_share_and_trusted_proxies_say_who_asks() {
         "miss"
     );
 }
+
+#[tokio::test]
+async fn a_later_commit_point_repairs_what_breaks_off_later() {
+    let all = chunks("gpt-4o-mini", &["Hel"]);
+    let stump = respond(
+        200,
+        &[("content-type", "text/event-stream")],
+        sse(&all[..2]),
+    );
+    let (_provider, address) = Provider::start([stump, streams("gpt-4o", &["Hello"])]).await;
+    let settings = settings(&[
+        ("OPENAI_BASE_URL", &format!("http://{address}")),
+        ("OBS_ROUTER_COMMIT", "complete"),
+    ]);
+    let gateway = start(settings).await;
+    let answer = gateway
+        .chat(&ask_stream("auto", "Hi"))
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(header(&answer, "x-obs-route"), Some("premium"));
+    let text = answer.text().await.unwrap();
+    assert!(
+        !text.contains("\"Hel\"") && text.ends_with("data: [DONE]\n\n"),
+        "{text}"
+    );
+}
+
+#[tokio::test]
+async fn the_users_prices_stand_over_the_bundled_ones() {
+    let (_provider, address) = Provider::start([says("gpt-4o", "Hello")]).await;
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("prices.json");
+    std::fs::write(
+        &file,
+        r#"{"gpt-4o": {"input_cost_per_token": 1e-6, "output_cost_per_token": 1e-6}}"#,
+    )
+    .unwrap();
+    let settings = settings(&[
+        ("OPENAI_BASE_URL", &format!("http://{address}")),
+        ("OBS_PRICES_FILE", file.to_str().unwrap()),
+    ]);
+    let gateway = start(settings).await;
+    let answer = gateway.chat(&ask("gpt-4o", "Hi")).send().await.unwrap();
+    assert_eq!(
+        header(&answer, "x-obs-cost-usd"),
+        Some("0.002"),
+        "1000 tokens each"
+    );
+}
+
+#[tokio::test]
+async fn the_policy_its_default_and_the_baseline_are_those_of_the_settings() {
+    let policy = ("OBS_ROUTER_POLICY", "default");
+    let gateway = start(settings(&[policy])).await;
+    let last = gateway.chat(&ask("auto", "Hi")).send().await.unwrap();
+    assert_eq!(header(&last, "x-obs-route"), Some("premium"));
+    assert_eq!(header(&last, "x-obs-saved-usd"), Some("0"));
+    let cheap = [
+        ("OBS_ROUTER_DEFAULT", "cheap"),
+        ("OBS_ROUTER_BASELINE", "cheap"),
+    ];
+    let gateway = start(settings(&[policy, cheap[0], cheap[1]])).await;
+    let named = gateway.chat(&ask("auto", "Hi")).send().await.unwrap();
+    assert_eq!(header(&named, "x-obs-route"), Some("cheap"));
+    assert_eq!(header(&named, "x-obs-saved-usd"), Some("0"));
+}
+
+#[tokio::test]
+async fn an_answer_larger_than_may_be_kept_is_asked_for_again() {
+    let gateway = start(settings(&[("OBS_CACHE_MAX_ENTRY", "64")])).await;
+    for _ in 0..2 {
+        let answer = gateway.chat(&ask("cheap", "Hi")).send().await.unwrap();
+        assert_eq!(header(&answer, "x-obs-cache"), Some("miss"));
+    }
+}

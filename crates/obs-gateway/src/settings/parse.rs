@@ -72,6 +72,14 @@ pub(super) fn factor(text: &str) -> Result<f64, String> {
     }
 }
 
+/// A whole number, also zero.
+pub(super) fn number(text: &str, most: u32) -> Result<u32, String> {
+    match text.parse::<u32>() {
+        Ok(number) if number <= most => Ok(number),
+        _ => Err(format!("expected a whole number from 0 to {most}")),
+    }
+}
+
 pub(super) fn boolean(text: &str) -> Result<bool, String> {
     match text {
         "true" => Ok(true),

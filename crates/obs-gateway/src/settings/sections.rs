@@ -144,6 +144,12 @@ pub struct Router {
     pub baseline: Option<String>,
     /// Up to where a streamed answer can still be replaced by another route's.
     pub commit: Commit,
+    /// How often a route is asked again after a failure that may pass.
+    pub retries: u32,
+    /// After so many failures in a row a route is left out for a while; zero: never.
+    pub breaker_failures: u32,
+    /// For how long it is left out at first, and for four times as long at most.
+    pub breaker_rest: Duration,
     /// Model of the route `cheap` that is there where no route is given.
     pub cheap_model: Option<String>,
     /// Model of the route `premium` that is there where no route is given.
@@ -178,6 +184,8 @@ pub struct Timeout {
     pub idle: Option<Duration>,
     /// One plain answer; `None`: what is left of the call, shared among the routes that are left.
     pub attempt: Option<Duration>,
+    /// After so long without its first token a stream is asked for a second time; `None`: never.
+    pub hedge_after: Option<Duration>,
 }
 
 /// What tokens cost.

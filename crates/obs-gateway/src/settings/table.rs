@@ -196,6 +196,24 @@ pub(crate) const SCALARS: &[Scalar] = &[
          time such as 500ms, or a number such as 20tokens; later is safer and slower to begin",
         |s, v| put(&mut s.router.commit, parse::commit(v)),
     ),
+    scalar(
+        "router.retries",
+        "1",
+        "How often a route is asked again after a failure that may pass, before the next one is; 0 to 10",
+        |s, v| put(&mut s.router.retries, parse::number(v, 10)),
+    ),
+    scalar(
+        "router.breaker_failures",
+        "5",
+        "After so many failures in a row a route is left out for a while, and then tried by single calls; 0 for never",
+        |s, v| put(&mut s.router.breaker_failures, parse::number(v, 1000)),
+    ),
+    scalar(
+        "router.breaker_rest",
+        "5s",
+        "For how long a failing route is left out at first; doubled with each trial that fails, up to four times",
+        |s, v| put(&mut s.router.breaker_rest, parse::duration(v)),
+    ),
     unset(
         "router.cheap_model",
         "Model of the route `cheap` where no `[[routes]]` are given; unset: gpt-6-luna, or the simulated one",
@@ -251,6 +269,12 @@ pub(crate) const SCALARS: &[Scalar] = &[
         "timeout.attempt",
         "One plain answer of one route; unset: what is left of the call, shared among the routes that are left",
         |s, v| put(&mut s.timeout.attempt, parse::duration(v).map(Some)),
+    ),
+    scalar(
+        "timeout.hedge_after",
+        "off",
+        "After so long without its first token a stream is asked for a second time, for at most one in twenty calls, and the slower one dropped; or off",
+        |s, v| put(&mut s.timeout.hedge_after, parse::duration_or_off(v)),
     ),
     unset(
         "prices.file",
