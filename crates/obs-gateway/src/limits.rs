@@ -98,12 +98,22 @@ impl Limits {
             let left = |at: &usize| !tried.contains(&*self.routes[*at].name);
             let first = report.decisions.first();
             let named = first.filter(|decided| decided.reason == "named");
-            match named.and_then(|d| self.routes.iter().find(|route| route.name == d.route)) {
-                Some(named) => named.fallback.iter().filter(|next| **next != at).any(left),
+            let named = named.and_then(|d| self.routes.iter().find(|route| route.name == d.route));
+            let left = match named {
+                Some(named) => named
+                    .fallback
+                    .iter()
+                    .filter(|next| **next != at)
+                    .filter(|next| left(next))
+                    .count(),
                 None => (0..self.routes.len())
                     .filter(|next| *next != at)
-                    .any(|next| left(&next)),
-            }
+                    .filter(left)
+                    .count(),
+            };
+            // The router went around a route that keeps failing: there is no going back to it.
+            let avoided = first.is_some_and(|decided| decided.reason == "fallback");
+            left > usize::from(avoided)
         })
     }
 }

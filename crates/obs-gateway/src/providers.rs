@@ -54,6 +54,9 @@ impl Provider {
         if let Some(key) = &of.api_key {
             upstream = upstream.api_key(key.expose());
         }
+        if let Some(pem) = &of.ca {
+            upstream = upstream.trust(pem.clone());
+        }
         let refused = |error| BuildError::new(format!("provider {:?}: {error}", of.name));
         upstream.build().map(Self::Upstream).map_err(refused)
     }

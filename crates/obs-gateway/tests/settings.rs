@@ -532,6 +532,10 @@ fn providers_and_routes_that_do_not_fit_are_refused() {
         "another provider is named \"a\"",
     );
     refused(
+        "[[providers]]\nname = \"a\"\nbase_url = \"http://h\"\nca_file = \"/no/such.pem\"\n",
+        "ca_file /no/such.pem cannot be read",
+    );
+    refused(
         "[[routes]]\nname = \"a\"\n",
         "this one of [[routes]] has no `model`",
     );

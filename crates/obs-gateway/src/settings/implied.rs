@@ -34,6 +34,7 @@ pub(super) fn openai(environment: &Environment, problems: &mut Problems) -> Opti
         base_url,
         api_key_env: key.map(|_| "OPENAI_API_KEY".into()),
         api_key: key.map(|key| Secret::new(key.trim())),
+        ..Provider::default()
     })
 }
 

@@ -48,6 +48,9 @@ fn print_provider(out: &mut String, provider: &Provider) {
     if !provider.base_url.is_empty() {
         let _ = writeln!(out, "base_url = {}", quoted(&mask_url(&provider.base_url)));
     }
+    if let Some(file) = &provider.ca_file {
+        let _ = writeln!(out, "ca_file = {}", quoted(&file.display().to_string()));
+    }
     match &provider.api_key_env {
         Some(variable) => {
             let line = format!("api_key_env = {}", quoted(variable));

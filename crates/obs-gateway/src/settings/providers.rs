@@ -1,4 +1,6 @@
 //! Reads `[[providers]]` and `[[routes]]`, which stand in the file alone.
+use std::path::PathBuf;
+
 use obs_core::Price;
 
 use super::{
@@ -30,6 +32,10 @@ const PROVIDER: &[Field<Provider>] = &[
     Field {
         key: "api_key_env",
         set: |p, v| put(&mut p.api_key_env, text(v, variable).map(Some)),
+    },
+    Field {
+        key: "ca_file",
+        set: |p, v| put(&mut p.ca_file, text(v, path).map(Some)),
     },
 ];
 
@@ -85,6 +91,15 @@ pub(super) fn providers(
                 place.clone(),
                 format!("provider {:?} {is} base_url", provider.name),
             );
+        }
+        if let Some(file) = &provider.ca_file {
+            match std::fs::read(file) {
+                Ok(pem) => provider.ca = Some(pem),
+                Err(error) => problems.add(
+                    place.clone(),
+                    format!("ca_file {} cannot be read: {error}", file.display()),
+                ),
+            }
         }
         let Some(variable) = &provider.api_key_env else {
             continue;
@@ -195,6 +210,13 @@ fn format(text: &str) -> Result<Format, String> {
         "openai" => Ok(Format::OpenAi),
         "simulated" => Ok(Format::Simulated),
         _ => Err("expected openai or simulated".into()),
+    }
+}
+
+fn path(text: &str) -> Result<PathBuf, String> {
+    match text {
+        "" => Err("expected the path of a file in PEM form".into()),
+        path => Ok(path.into()),
     }
 }
 

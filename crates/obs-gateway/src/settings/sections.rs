@@ -218,6 +218,10 @@ pub struct Provider {
     pub base_url: String,
     /// Name of the variable that holds the key.
     pub api_key_env: Option<String>,
+    /// Certificates in PEM form that are trusted besides those of the system.
+    pub ca_file: Option<PathBuf>,
+    /// What is in that file.
+    pub ca: Option<Vec<u8>>,
     /// The key; `None`: the caller's own credential is passed on.
     pub api_key: Option<Secret>,
 }
