@@ -1,13 +1,18 @@
 //! A request, an answer, and a telemetry of its own for each test.
 
-use std::{convert::Infallible, time::Duration};
+use std::{
+    convert::Infallible,
+    time::{Duration, SystemTime},
+};
 
 use futures_util::{Stream, StreamExt, stream};
-use obs_apm::{Config, Telemetry};
+use obs_apm::{ApmLayer, Config, Telemetry};
 use obs_core::{
     BoxError, ChunkStream, Error, ErrorKind, Fingerprint, Finish, LlmChunk, LlmRequest,
-    LlmResponse, Operation, Price, PriceTable, Role, Usage,
+    LlmResponse, Operation, Parameter, Price, PriceTable, Role, Usage,
 };
+use opentelemetry::trace::TracerProvider;
+use opentelemetry_sdk::trace::{InMemorySpanExporter, Sampler, SdkTracerProvider, SpanData};
 
 #[derive(Clone, Debug)]
 pub(crate) struct Ask {
@@ -63,7 +68,16 @@ impl LlmRequest for Ask {
         self.streams
     }
 
+    fn visit_parameters(&self, visit: &mut dyn FnMut(Parameter<'_>)) {
+        visit(Parameter::MaxTokens(100));
+        visit(Parameter::Temperature(0.5));
+        visit(Parameter::Choices(1));
+        visit(Parameter::Stop("END"));
+        visit(Parameter::Stop("."));
+    }
+
     fn visit_prompt(&self, visit: &mut dyn FnMut(Role, &str)) {
+        visit(Role::System, "be brief");
         visit(Role::User, SECRET);
     }
 
@@ -110,8 +124,18 @@ impl LlmResponse for Answer {
         self.model
     }
 
+    fn id(&self) -> Option<&str> {
+        self.model.map(|_| "answer-1")
+    }
+
     fn finish(&self) -> Option<Finish> {
         self.finish
+    }
+
+    fn visit_text(&self, visit: &mut dyn FnMut(&str)) {
+        if self.stream.is_none() {
+            visit(SECRET);
+        }
     }
 }
 
@@ -122,6 +146,10 @@ impl LlmChunk for Token {
 
     fn model(&self) -> Option<&str> {
         Some("answering")
+    }
+
+    fn id(&self) -> Option<&str> {
+        Some("answer-1")
     }
 
     fn is_content(&self) -> bool {
@@ -181,6 +209,55 @@ pub(crate) fn boxed(kind: ErrorKind) -> BoxError {
 pub(crate) fn prices() -> PriceTable {
     let price = Price::per_million("1", "2").expect("these are numbers");
     PriceTable::new().with_model("priced", price)
+}
+
+/// Spans of one test.
+pub(crate) struct Spans {
+    pub(crate) exporter: InMemorySpanExporter,
+    pub(crate) provider: SdkTracerProvider,
+}
+
+impl Spans {
+    pub(crate) fn new() -> Self {
+        Self::sampled(Sampler::AlwaysOn)
+    }
+
+    pub(crate) fn sampled(sampler: Sampler) -> Self {
+        let exporter = InMemorySpanExporter::default();
+        let provider = SdkTracerProvider::builder()
+            .with_sampler(sampler)
+            .with_simple_exporter(exporter.clone())
+            .build();
+        Self { exporter, provider }
+    }
+
+    pub(crate) fn layer(&self) -> ApmLayer {
+        ApmLayer::new()
+            .telemetry(&telemetry())
+            .tracer(self.provider.tracer("test"))
+            .provider_name("openai")
+            .wall_clock(start)
+    }
+
+    pub(crate) fn all(&self) -> Vec<SpanData> {
+        self.exporter.get_finished_spans().expect("not poisoned")
+    }
+
+    pub(crate) fn one(&self) -> SpanData {
+        let mut all = self.all();
+        assert_eq!(all.len(), 1, "{all:?}");
+        all.remove(0)
+    }
+}
+
+pub(crate) fn start() -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000)
+}
+
+pub(crate) fn attribute(span: &SpanData, key: &str) -> Option<String> {
+    let mut attributes = span.attributes.iter().rev();
+    let found = attributes.find(|attribute| attribute.key.as_str() == key);
+    found.map(|attribute| attribute.value.to_string())
 }
 
 /// No port, no console, no environment.

@@ -2,7 +2,7 @@
 
 use std::{
     sync::{Arc, Mutex},
-    time::{Duration, SystemTime},
+    time::Duration,
 };
 
 use futures_util::{StreamExt, stream};
@@ -24,56 +24,10 @@ use opentelemetry_sdk::{
 use tokio::time::{Instant, sleep};
 use tower::{Service, ServiceBuilder, service_fn};
 
-use crate::common::{Answer, Ask, SECRET, Token, error, prices, quiet, telemetry, usage, words};
-
-/// Spans of one test.
-struct Spans {
-    exporter: InMemorySpanExporter,
-    provider: SdkTracerProvider,
-}
-
-impl Spans {
-    fn new() -> Self {
-        Self::sampled(Sampler::AlwaysOn)
-    }
-
-    fn sampled(sampler: Sampler) -> Self {
-        let exporter = InMemorySpanExporter::default();
-        let provider = SdkTracerProvider::builder()
-            .with_sampler(sampler)
-            .with_simple_exporter(exporter.clone())
-            .build();
-        Self { exporter, provider }
-    }
-
-    fn layer(&self) -> ApmLayer {
-        ApmLayer::new()
-            .telemetry(&telemetry())
-            .tracer(self.provider.tracer("test"))
-            .provider_name("openai")
-            .wall_clock(start)
-    }
-
-    fn all(&self) -> Vec<SpanData> {
-        self.exporter.get_finished_spans().expect("not poisoned")
-    }
-
-    fn one(&self) -> SpanData {
-        let mut all = self.all();
-        assert_eq!(all.len(), 1, "{all:?}");
-        all.remove(0)
-    }
-}
-
-fn start() -> SystemTime {
-    SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000)
-}
-
-fn attribute(span: &SpanData, key: &str) -> Option<String> {
-    let mut attributes = span.attributes.iter().rev();
-    let found = attributes.find(|attribute| attribute.key.as_str() == key);
-    found.map(|attribute| attribute.value.to_string())
-}
+use crate::common::{
+    Answer, Ask, SECRET, Spans, Token, attribute, error, prices, quiet, start, telemetry, usage,
+    words,
+};
 
 /// The stack over what a model does.
 macro_rules! stack {
@@ -111,6 +65,10 @@ async fn a_plain_call_is_told_by_the_conventions() {
         ("gen_ai.operation.name", "chat"),
         ("gen_ai.provider.name", "openai"),
         ("gen_ai.request.model", "priced"),
+        ("gen_ai.request.max_tokens", "100"),
+        ("gen_ai.request.temperature", "0.5"),
+        ("gen_ai.request.stop_sequences", r#"["END","."]"#),
+        ("gen_ai.response.id", "answer-1"),
         ("gen_ai.response.model", "answering"),
         ("gen_ai.response.finish_reasons", r#"["stop"]"#),
         ("gen_ai.usage.input_tokens", "1000"),
@@ -128,6 +86,7 @@ async fn a_plain_call_is_told_by_the_conventions() {
     for key in [
         "error.type",
         "gen_ai.request.stream",
+        "gen_ai.request.choice.count",
         "gen_ai.usage.cache_creation.input_tokens",
     ] {
         assert_eq!(attribute(&span, key), None, "{key}");
@@ -154,6 +113,10 @@ async fn a_streamed_call_ends_its_span_at_the_last_token() {
     answer.stream_mut().expect("streams").by_ref().count().await;
     let span = spans.one();
     assert_eq!(span.end_time, start() + Duration::from_millis(300));
+    // The head was given out, and from then on nothing else can answer.
+    let commit = span.events.iter().find(|event| event.name == "obs.commit");
+    let commit = commit.map(|event| event.timestamp);
+    assert_eq!(commit, Some(start() + Duration::from_millis(100)));
     for (key, value) in [
         ("gen_ai.request.stream", "true"),
         ("gen_ai.response.time_to_first_chunk", "0.15"),
@@ -320,20 +283,18 @@ async fn failures_are_marked_and_cancellations_are_not() {
         .all()
         .iter()
         .map(|span| {
-            let get = |key| attribute(span, key).unwrap_or_default();
-            (get("obs.outcome"), get("error.type"), span.status.clone())
+            let keys = ["obs.outcome", "error.type", "obs.error.fault"];
+            let told = keys.map(|key| attribute(span, key).unwrap_or_default());
+            (told.join(" "), span.status.clone())
         })
         .collect();
-    let told: Vec<_> = told
-        .iter()
-        .map(|(outcome, error, status)| (outcome.as_str(), error.as_str(), status.clone()))
-        .collect();
+    let failed = Status::error("");
     assert_eq!(
         told,
         [
-            ("error", "upstream", Status::error("")),
-            ("timeout", "timeout", Status::error("")),
-            ("cancelled", "cancelled", Status::Unset),
+            ("error upstream provider".to_owned(), failed.clone()),
+            ("timeout timeout policy".to_owned(), failed),
+            ("cancelled cancelled ".to_owned(), Status::Unset),
         ]
     );
 }
