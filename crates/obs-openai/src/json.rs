@@ -190,6 +190,19 @@ impl<'de> Deserialize<'de> for Text<'de> {
     }
 }
 
+/// What an answer or a chunk calls itself, where that is a plain text.
+pub(crate) fn id(object: &[u8]) -> Option<&str> {
+    let mut id = None;
+    let whole = std::str::from_utf8(object).ok()?;
+    // What is no JSON has no name.
+    let _ = fields(whole, |key, value| {
+        if let ("id", Some(Cow::Borrowed(text))) = (&*key, filled_text(value)) {
+            id = Some(text);
+        }
+    });
+    id
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -6,7 +6,7 @@ use http::HeaderMap;
 use obs_core::{ChunkStream, Finish, LlmResponse, Usage};
 
 use super::facts::{self, WholeFacts};
-use crate::ChatChunk;
+use crate::{ChatChunk, json};
 
 /// The answer to a [`ChatRequest`](crate::ChatRequest), whole or as a stream.
 pub struct ChatResponse {
@@ -104,6 +104,10 @@ impl LlmResponse for ChatResponse {
     fn model(&self) -> Option<&str> {
         let (facts, body) = self.facts()?;
         facts.model.get(body)
+    }
+
+    fn id(&self) -> Option<&str> {
+        json::id(self.body()?)
     }
 
     /// Of several choices the reason of one that is not complete, if there is one.

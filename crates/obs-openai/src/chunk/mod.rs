@@ -6,6 +6,8 @@ use std::{fmt, sync::OnceLock};
 use bytes::Bytes;
 use obs_core::{Finish, LlmChunk, Usage};
 
+use crate::json;
+
 pub(crate) use facts::{Choices, Facts, Piece};
 
 /// One chunk of a streamed chat completion: the data of its event, byte for byte, and what the layers ask of it.
@@ -60,6 +62,10 @@ impl LlmChunk for ChatChunk {
 
     fn model(&self) -> Option<&str> {
         self.facts().model.get(&self.data)
+    }
+
+    fn id(&self) -> Option<&str> {
+        json::id(&self.data)
     }
 
     /// Text, reasoning, a refusal, a call of a tool, audio; not the role alone, nor an empty string.

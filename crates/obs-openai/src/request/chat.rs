@@ -3,12 +3,12 @@ use std::{fmt, ops::Range, sync::Arc};
 
 use bytes::Bytes;
 use http::HeaderMap;
-use obs_core::{Fingerprint, LlmRequest, Operation, Role};
+use obs_core::{Fingerprint, LlmRequest, Operation, Parameter, Role};
 
 use super::{
     InvalidRequest, Passed,
     body::{Body, View},
-    expect, messages,
+    expect, messages, parameters,
     passed::ACCOUNT,
 };
 use crate::{
@@ -171,6 +171,11 @@ impl LlmRequest for ChatRequest {
     /// Not several answers at once, nor those of a temperature above 1: who asks so wants others each time.
     fn cacheable(&self) -> bool {
         self.choices() <= 1 && self.body.view.temperature.is_none_or(|t| t <= 1.0)
+    }
+
+    fn visit_parameters(&self, visit: &mut dyn FnMut(Parameter<'_>)) {
+        let body = self.body.text();
+        parameters::visit(self.body.str(&(0..body.len())), visit);
     }
 
     fn visit_prompt(&self, visit: &mut dyn FnMut(Role, &str)) {

@@ -3,12 +3,12 @@ use std::{fmt, ops::Range, sync::Arc};
 
 use bytes::Bytes;
 use http::HeaderMap;
-use obs_core::{Fingerprint, LlmRequest, Operation, Role};
+use obs_core::{Fingerprint, LlmRequest, Operation, Parameter, Role};
 
 use super::{
     InvalidRequest, Passed,
     body::{Body, View},
-    expect,
+    expect, parameters,
     passed::ACCOUNT,
 };
 use crate::json::{self, Kind};
@@ -135,6 +135,11 @@ impl LlmRequest for EmbeddingRequest {
 
     fn operation(&self) -> Operation {
         Operation::Embeddings
+    }
+
+    fn visit_parameters(&self, visit: &mut dyn FnMut(Parameter<'_>)) {
+        let body = self.body.text();
+        parameters::visit(self.body.str(&(0..body.len())), visit);
     }
 
     fn visit_prompt(&self, visit: &mut dyn FnMut(Role, &str)) {

@@ -6,6 +6,7 @@ mod embedding;
 mod expect;
 mod invalid;
 mod messages;
+mod parameters;
 mod passed;
 
 pub use chat::ChatRequest;
