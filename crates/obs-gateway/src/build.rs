@@ -55,7 +55,9 @@ impl Builder {
         let telemetry = self.telemetry.unwrap_or_else(|| Telemetry::build(alone()));
         let background = Background::new(BACKGROUND);
         let stacks = Stacks::new(&self.settings, &telemetry, &self.clock, &background)?;
-        let app = Arc::new(App::new(&self.settings, stacks, &self.clock));
+        let propagator = telemetry.propagator();
+        let app = App::new(&self.settings, stacks, propagator, &self.clock);
+        let app = Arc::new(app);
         Ok(Gateway::new(self.settings, telemetry, background, app))
     }
 }

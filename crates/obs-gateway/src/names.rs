@@ -120,6 +120,8 @@ fn namespace(operation: Operation, answers: &[(&str, Option<&str>)]) -> Arc<str>
 
 #[cfg(test)]
 mod tests {
+    use obs_apm::Propagator;
+
     use super::*;
     use crate::{
         clock::WallClock,
@@ -133,7 +135,8 @@ mod tests {
             ..Sources::default()
         };
         let settings = load(&sources).unwrap().settings;
-        let providers = Providers::new(&settings, &WallClock::default()).unwrap();
+        let providers =
+            Providers::new(&settings, &WallClock::default(), &Propagator::default()).unwrap();
         Names::new(&settings, &providers)
     }
 

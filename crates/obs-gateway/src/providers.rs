@@ -6,6 +6,7 @@ use std::{
 };
 
 use futures_util::future::Either;
+use obs_apm::Propagator;
 use obs_core::{Call, Error};
 use obs_openai::{ResponseFuture, Upstream};
 use tower::Service;
@@ -44,13 +45,17 @@ impl Provider {
         of: &settings::Provider,
         settings: &Settings,
         clock: &WallClock,
+        propagator: &Propagator,
     ) -> Result<Self, BuildError> {
         if of.format == Format::Simulated {
             let simulated = Simulated::new(settings.simulated.latency, clock.clone());
             return Ok(Self::Simulated(simulated));
         }
-        let mut upstream =
-            Upstream::builder(&*of.base_url).connect_timeout(settings.timeout.connect);
+        let propagator = propagator.clone();
+        let mut upstream = Upstream::builder(&*of.base_url)
+            .connect_timeout(settings.timeout.connect)
+            // The span of the attempt, which is current then.
+            .prepare(move |_, headers| propagator.inject_trace_headers(headers));
         if let Some(key) = &of.api_key {
             upstream = upstream.api_key(key.expose());
         }
@@ -64,10 +69,15 @@ impl Provider {
 
 impl Providers {
     /// Those of the settings.
-    pub(crate) fn new(settings: &Settings, clock: &WallClock) -> Result<Self, BuildError> {
+    pub(crate) fn new(
+        settings: &Settings,
+        clock: &WallClock,
+        propagator: &Propagator,
+    ) -> Result<Self, BuildError> {
         let mut by_name = HashMap::new();
         for provider in &settings.providers {
-            by_name.insert(&provider.name, Provider::new(provider, settings, clock)?);
+            let made = Provider::new(provider, settings, clock, propagator)?;
+            by_name.insert(&provider.name, made);
         }
         let of = |name: &Arc<str>| {
             let provider = by_name.get(name).cloned();

@@ -52,7 +52,7 @@ impl Stacks {
         clock: &WallClock,
         background: &Background,
     ) -> Result<Self, BuildError> {
-        let providers = Providers::new(settings, clock)?;
+        let providers = Providers::new(settings, clock, &telemetry.propagator())?;
         let names = Names::new(settings, &providers);
         let prices = prices(settings);
         let metrics = telemetry.metrics();
@@ -93,7 +93,9 @@ impl Layers {
         S: Service<Call<R>, Response = Res, Error = Error> + Clone + Send + Sync + 'static,
         S::Future: Send + 'static,
     {
-        let attempts = self.limits.layer(self.attempts.layer(providers));
+        let spans = self.apm.attempt_spans();
+        let attempts = spans.layer(self.attempts.layer(providers));
+        let attempts = self.limits.layer(attempts);
         let hedged = match &self.hedge {
             Some(hedge) => BoxCloneSyncService::new(hedge.layer(attempts)),
             None => BoxCloneSyncService::new(attempts),

@@ -28,6 +28,7 @@ use axum::{
     routing::{get, post},
 };
 use http::{HeaderMap, StatusCode, header};
+use obs_apm::Propagator;
 use tower_http::catch_panic::CatchPanicLayer;
 use tracing::error;
 
@@ -49,12 +50,19 @@ pub(crate) struct App {
     max_body: usize,
     keep_alive: Option<Duration>,
     models: models::Models,
+    propagator: Propagator,
     draining: AtomicBool,
 }
 
 impl App {
-    pub(crate) fn new(settings: &Settings, stacks: Stacks, clock: &WallClock) -> Self {
+    pub(crate) fn new(
+        settings: &Settings,
+        stacks: Stacks,
+        propagator: Propagator,
+        clock: &WallClock,
+    ) -> Self {
         Self {
+            propagator,
             tenants: Tenants::new(settings.server.tenant, secret(settings)),
             calls: CallIds::new(),
             max_body: settings.server.max_body,
@@ -91,6 +99,7 @@ pub(crate) fn router(app: &Arc<App>) -> Router {
         )
         .route("/v1/{*path}", axum::routing::any(forward::pass))
         .fallback(nothing)
+        .layer(middleware::from_fn_with_state(app.clone(), traced))
         .layer(middleware::from_fn(guard))
         .layer(CatchPanicLayer::custom(panicked))
         .with_state(app.clone())
@@ -102,6 +111,12 @@ async fn nothing(State(_): State<Arc<App>>, request: Request) -> Response {
         "there is no {method} {path}: OpenAI's API is under /v1, health at /healthz and /readyz"
     );
     errors::refusal(&Refusal::new(StatusCode::NOT_FOUND, message).code("unknown_url"))
+}
+
+/// The caller's span is the parent of those that are made here.
+async fn traced(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    let incoming = app.propagator.extract_headers(request.headers());
+    incoming.run(next.run(request)).await
 }
 
 /// What is refused wherever it goes.
