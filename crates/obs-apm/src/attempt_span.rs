@@ -268,8 +268,8 @@ impl<Res: LlmResponse> Observe<Res> for AttemptSpan {
     }
 
     fn chunk(&mut self, chunk: &Res::Chunk, _first_content: bool) {
-        if let (None, Some(id)) = (&self.answered.id, chunk.id()) {
-            self.answered.id = Some(id.to_owned());
+        if self.answered.id.is_none() {
+            self.answered.id = chunk.id().map(str::to_owned);
         }
         self.answered.finish = chunk.finish().or(self.answered.finish);
     }

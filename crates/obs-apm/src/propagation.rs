@@ -11,6 +11,7 @@ use http::HeaderMap;
 use obs_core::{CallContext, Deadline, Error};
 use opentelemetry::{
     Context,
+    baggage::BaggageExt,
     propagation::{Extractor, Injector, TextMapPropagator},
 };
 
@@ -81,7 +82,7 @@ impl Propagator {
     ///
     /// [`Elapsed`](obs_core::Elapsed), if no time is left: nothing should be sent then. The rest has been written.
     pub fn inject(&self, call: &CallContext, to: &mut dyn Injector) -> Result<(), Error> {
-        self.inject_trace(&Context::current(), to);
+        self.text.inject_context(&Context::current(), to);
         if let Some(tenant) = &call.tenant {
             to.set(TENANT, tenant.to_string());
         }
@@ -100,9 +101,10 @@ impl Propagator {
         self.inject(call, &mut Headers(to))
     }
 
-    /// Writes trace context and baggage alone: for a provider, which is not to know the tenant.
+    /// Writes the trace context alone, without baggage: for a provider, which is not to know on whose behalf it is asked.
     pub fn inject_trace(&self, context: &Context, to: &mut dyn Injector) {
-        self.text.inject_context(context, to);
+        self.text
+            .inject_context(&context.with_cleared_baggage(), to);
     }
 
     /// As [`inject_trace`](Self::inject_trace) of what is current, into HTTP headers.

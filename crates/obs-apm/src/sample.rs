@@ -128,7 +128,8 @@ impl<Res: LlmResponse> Observe<Res> for Sample {
 
     fn chunk(&mut self, chunk: &Res::Chunk, _first_content: bool) {
         if let Some(span) = &mut self.span {
-            span.note(chunk.id(), chunk.model(), chunk.usage(), chunk.finish());
+            let id = span.wants_id().then(|| chunk.id()).flatten();
+            span.note(id, chunk.model(), chunk.usage(), chunk.finish());
             if let Some(captured) = span.captured() {
                 captured.answer(chunk.text());
             }

@@ -130,6 +130,12 @@ impl CallSpan {
         self.recording.is_some()
     }
 
+    /// Whether it would be told what the answer is called, which nobody has said yet.
+    pub(crate) fn wants_id(&self) -> bool {
+        let recording = self.recording.as_ref();
+        recording.is_some_and(|r| matches!(r.to, To::Span) && r.answered.id.is_none())
+    }
+
     /// What an answer or a chunk says of itself.
     pub(crate) fn note(
         &mut self,
