@@ -1,8 +1,8 @@
 //! One call on its way along the routes.
 use std::{
     fmt,
-    future::{self, Future},
-    pin::{Pin, pin},
+    future::Future,
+    pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
     time::Duration,
@@ -10,7 +10,7 @@ use std::{
 
 use obs_core::{
     Alarm, BoxError, Call, CallContext, Commit, Committed, Deadline, Decided, Elapsed, Error,
-    ErrorKind, Limit, LlmRequest, LlmResponse, Observed, Purpose,
+    ErrorKind, Limit, LlmRequest, LlmResponse, Purpose, observe_answer,
 };
 use pin_project_lite::pin_project;
 use tokio::time::{Instant, Sleep};
@@ -18,7 +18,8 @@ use tower::util::{Oneshot, ServiceExt};
 use tower_service::Service;
 
 use crate::{
-    Judge, Reason, Verdict, ledger::Entry, plan::Plan, retries::Tries, saving::Saving, setup::Setup,
+    BreakerState, Judge, Reason, Verdict, ledger::Entry, plan::Plan, retries::Tries,
+    saving::Saving, setup::Setup,
 };
 
 pin_project! {
@@ -164,9 +165,13 @@ where
         if self.call.context.deadline.is_over() {
             return After::End;
         }
-        let elsewhere = self.plan.left() > 1;
+        let is_open = |at| ledger.breaker(at).state(now) == BreakerState::Open;
+        let mut others = self.plan.others(&self.setup.routes);
+        let elsewhere = others.any(|to| !is_open(to));
         let shared = &self.setup.retries;
-        if let Some(pause) = shared.pause(&mut self.tries, error, over.end(), elsewhere) {
+        // A route that has just been left out is not asked again while there is another one.
+        let again = !(elsewhere && is_open(at));
+        if again && let Some(pause) = shared.pause(&mut self.tries, error, over.end(), elsewhere) {
             ledger.retried(at);
             return After::Again(pause);
         }
@@ -207,11 +212,7 @@ where
         }
         let ledger = self.setup.counts.ledger.clone();
         let saving = Saving::of(self.call.context.journal.clone(), ledger, self.plan.at());
-        let watched = pin!(Observed::new(future::ready(Ok::<_, Error>(answer)), saving));
-        match watched.poll(&mut Context::from_waker(std::task::Waker::noop())) {
-            Poll::Ready(Ok(answer)) => answer,
-            _ => unreachable!("what is ready and an answer comes out as it went in"),
-        }
+        observe_answer(answer, saving)
     }
 }
 

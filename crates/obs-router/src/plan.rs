@@ -52,6 +52,17 @@ impl Plan {
         self.at
     }
 
+    /// The route that the caller named.
+    pub(crate) fn asked(&self) -> Option<usize> {
+        self.named
+    }
+
+    /// The routes that may be tried after that of now, in their order.
+    pub(crate) fn others<'a>(&self, table: &'a Table) -> impl Iterator<Item = usize> + use<'a> {
+        let at = self.at;
+        self.candidates(table).filter(move |to| *to != at)
+    }
+
     /// How many routes may be tried, that of now included.
     pub(crate) fn left(&self) -> u32 {
         self.left.count_ones()
@@ -63,10 +74,7 @@ impl Plan {
         if first == table.len() || admits(first) {
             return false;
         }
-        match self
-            .candidates(table)
-            .find(|to| *to != first && admits(*to))
-        {
+        match self.others(table).find(|to| admits(*to)) {
             Some(to) => {
                 self.leave();
                 self.at = to;

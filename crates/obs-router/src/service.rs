@@ -127,8 +127,7 @@ impl<P, J> Setup<P, J> {
         let baseline = match reason {
             _ if self.routes.get(at).is_none() => None,
             // Who names a route would have had it without a router too.
-            Reason::Named => Some(at),
-            _ => Some(self.baseline),
+            _ => Some(plan.asked().unwrap_or(self.baseline)),
         };
         let decided = Decided {
             route: self.routes.name(at),
