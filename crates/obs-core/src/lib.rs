@@ -57,7 +57,7 @@ pub use self::{
     fingerprint::{Fingerprint, FingerprintSecret, Key},
     journal::{AttemptListener, Journal},
     money::{Paid, ParseUsdError, Usd},
-    observe::{End, Observe, Observed},
+    observe::{End, Observe, Observed, observe_answer},
     price::{Price, PriceError, PriceTable},
     replay::{Capture, Replay},
     report::{Baseline, CacheNote, CacheStatus, Decided, Report},

@@ -67,6 +67,16 @@ struct ObservedStream<O: Observe<Res>, Res: LlmResponse> {
 // ===== impl Watch =====
 
 impl<O: Observe<Res>, Res: LlmResponse> Watch<O, Res> {
+    fn new(observer: O) -> Self {
+        Self {
+            observer,
+            open: true,
+            content: false,
+            finished: false,
+            res: PhantomData,
+        }
+    }
+
     fn chunk(&mut self, chunk: &Res::Chunk) {
         self.finished |= chunk.finish().is_some();
         let first = !self.content && chunk.is_content();
@@ -78,6 +88,25 @@ impl<O: Observe<Res>, Res: LlmResponse> Watch<O, Res> {
         if std::mem::take(&mut self.open) {
             self.observer.end(how);
         }
+    }
+}
+
+impl<O, Res> Watch<O, Res>
+where
+    O: Observe<Res> + Send + 'static,
+    Res: LlmResponse + 'static,
+{
+    /// To the end of the answer, which is now if it is whole.
+    fn follow(mut self, mut answer: Res) -> Res {
+        self.observer.answer(&answer);
+        match answer.stream_mut() {
+            Some(place) => {
+                let inner = std::mem::take(place);
+                *place = ChunkStream::new(ObservedStream { inner, watch: self });
+            }
+            None => self.end(End::Complete),
+        }
+        answer
     }
 }
 
@@ -97,18 +126,20 @@ impl<O: Observe<Res>, Res: LlmResponse> Drop for Watch<O, Res> {
 impl<F, O: Observe<Res>, Res: LlmResponse> Observed<F, O, Res> {
     /// Watches this future, and the stream in its answer.
     pub fn new(inner: F, observer: O) -> Self {
-        let watch = Watch {
-            observer,
-            open: true,
-            content: false,
-            finished: false,
-            res: PhantomData,
-        };
         Self {
             inner: Some(inner),
-            watch: Some(watch),
+            watch: Some(Watch::new(observer)),
         }
     }
+}
+
+/// Watches an answer that is there already, to the end of its stream.
+pub fn observe_answer<O, Res>(answer: Res, observer: O) -> Res
+where
+    O: Observe<Res> + Send + 'static,
+    Res: LlmResponse + 'static,
+{
+    Watch::new(observer).follow(answer)
 }
 
 impl<F, O, Res> fmt::Debug for Observed<F, O, Res>
@@ -139,17 +170,7 @@ where
         this.inner.set(None);
         let mut watch = this.watch.take().expect("goes with the future");
         match result.map_err(Error::from_any) {
-            Ok(mut answer) => {
-                watch.observer.answer(&answer);
-                match answer.stream_mut() {
-                    Some(place) => {
-                        let inner = std::mem::take(place);
-                        *place = ChunkStream::new(ObservedStream { inner, watch });
-                    }
-                    None => watch.end(End::Complete),
-                }
-                Poll::Ready(Ok(answer))
-            }
+            Ok(answer) => Poll::Ready(Ok(watch.follow(answer))),
             Err(error) => {
                 watch.end(End::Failed(&error));
                 Poll::Ready(Err(error))
