@@ -4,7 +4,9 @@ use std::{fmt, sync::Arc, time::SystemTime};
 use obs_apm::{Config, Telemetry};
 use obs_core::Background;
 
-use crate::{app::App, clock::WallClock, gateway::Gateway, settings::Settings, stack::Stacks};
+use crate::{
+    app::App, clock::WallClock, gateway::Gateway, page::Page, settings::Settings, stack::Stacks,
+};
 
 /// Most writes to a store that are under way at a time.
 const BACKGROUND: u32 = 1024;
@@ -55,8 +57,15 @@ impl Builder {
         let telemetry = self.telemetry.unwrap_or_else(|| Telemetry::build(alone()));
         let background = Background::new(BACKGROUND);
         let stacks = Stacks::new(&self.settings, &telemetry, &self.clock, &background)?;
+        let page = Page::new(
+            &self.settings,
+            stacks.figures.clone(),
+            &telemetry,
+            &self.clock,
+        );
+        page.mount();
         let propagator = telemetry.propagator();
-        let app = App::new(&self.settings, stacks, propagator, &self.clock);
+        let app = App::new(&self.settings, stacks, propagator, &self.clock, page);
         let app = Arc::new(app);
         Ok(Gateway::new(self.settings, telemetry, background, app))
     }

@@ -20,8 +20,17 @@ impl WallClock {
 
     /// Seconds since 1970.
     pub(crate) fn unix_seconds(&self) -> u64 {
+        self.since_1970().as_secs()
+    }
+
+    /// The same with its fraction.
+    pub(crate) fn unix(&self) -> f64 {
+        self.since_1970().as_secs_f64()
+    }
+
+    fn since_1970(&self) -> Duration {
         let since = self.now().duration_since(UNIX_EPOCH);
-        since.unwrap_or(Duration::ZERO).as_secs()
+        since.unwrap_or(Duration::ZERO)
     }
 }
 

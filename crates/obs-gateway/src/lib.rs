@@ -13,6 +13,7 @@ mod limits;
 pub mod listen;
 pub mod logging;
 mod names;
+mod page;
 mod process;
 mod providers;
 mod refusal;

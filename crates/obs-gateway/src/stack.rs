@@ -33,6 +33,18 @@ pub(crate) struct Stacks {
     pub(crate) embeddings: Stack<EmbeddingRequest, EmbeddingResponse>,
     /// Requests that are passed on as they are: counted and bounded, no more.
     pub(crate) forward: Stack<ForwardedRequest, ForwardedAnswer>,
+    pub(crate) figures: Figures,
+}
+
+/// Handles to the layers and stores, for what they have counted.
+#[derive(Clone, Debug)]
+pub(crate) struct Figures {
+    pub(crate) apm: ApmLayer,
+    pub(crate) timeout: TimeoutLayer,
+    pub(crate) cache: Option<CacheLayer<BoxStore>>,
+    pub(crate) router: Option<RouterLayer<Deciding>>,
+    pub(crate) memory: Option<Memory>,
+    pub(crate) redis: Option<RedisStore>,
 }
 
 struct Layers {
@@ -56,13 +68,15 @@ impl Stacks {
         let names = Names::new(settings, &providers);
         let prices = prices(settings);
         let metrics = telemetry.metrics();
+        let stores = Stores::new(settings, background)?;
+        let cache = stores.both.map(|store| cache(settings, clock, store));
         let layers = Layers {
             apm: apm(settings, telemetry, clock),
             timeout: TimeoutLayer::try_new(settings.timeout.total)
                 .map_err(|error| BuildError::new(format!("timeout.total: {error}")))?
                 .grace(settings.timeout.grace)
                 .metrics(&metrics),
-            cache: cache(settings, clock, background)?.map(|cache| cache.metrics(&metrics)),
+            cache: cache.map(|cache| cache.metrics(&metrics)),
             router: routing::layer(settings, &prices)?.map(|router| router.metrics(&metrics)),
             hedge: settings
                 .timeout
@@ -80,6 +94,14 @@ impl Stacks {
                     .layer(&layers.timeout)
                     .service(Forwarder::new(providers.of(None).clone())),
             ),
+            figures: Figures {
+                apm: layers.apm,
+                timeout: layers.timeout,
+                cache: layers.cache,
+                router: layers.router,
+                memory: stores.memory,
+                redis: stores.redis,
+            },
             names,
         })
     }
@@ -151,27 +173,45 @@ fn prices(settings: &Settings) -> PriceTable {
     prices
 }
 
-fn cache(
-    settings: &Settings,
-    clock: &WallClock,
-    background: &Background,
-) -> Result<Option<CacheLayer<BoxStore>>, BuildError> {
-    let of = &settings.cache;
-    let memory = || Memory::new(of.max_bytes as u64);
-    let store = match &of.store {
-        Store::Off => return Ok(None),
-        Store::Memory => BoxStore::new(memory()),
-        Store::Redis(url) => {
-            let redis = Redis::builder(url.expose()).budget(of.redis_timeout);
-            let redis = redis.connect();
-            let redis = redis.map_err(|e| BuildError::new(format!("cache.store: {e}")))?;
-            let redis = RedisStore::new(redis, background.clone());
-            match of.tier {
-                true => BoxStore::new(Tiered::new(memory(), redis)),
-                false => BoxStore::new(redis),
+/// Where answers are kept.
+struct Stores {
+    memory: Option<Memory>,
+    redis: Option<RedisStore>,
+    /// The one, or the one before the other; `None`: nowhere.
+    both: Option<BoxStore>,
+}
+
+impl Stores {
+    fn new(settings: &Settings, background: &Background) -> Result<Self, BuildError> {
+        let of = &settings.cache;
+        let memory = || Memory::new(of.max_bytes as u64);
+        let (memory, redis) = match &of.store {
+            Store::Off => (None, None),
+            Store::Memory => (Some(memory()), None),
+            Store::Redis(url) => {
+                let redis = Redis::builder(url.expose()).budget(of.redis_timeout);
+                let redis = redis.connect();
+                let redis = redis.map_err(|e| BuildError::new(format!("cache.store: {e}")))?;
+                let redis = RedisStore::new(redis, background.clone());
+                (of.tier.then(memory), Some(redis))
             }
-        }
-    };
+        };
+        let both = match (memory.clone(), redis.clone()) {
+            (None, None) => None,
+            (Some(memory), None) => Some(BoxStore::new(memory)),
+            (None, Some(redis)) => Some(BoxStore::new(redis)),
+            (Some(memory), Some(redis)) => Some(BoxStore::new(Tiered::new(memory, redis))),
+        };
+        Ok(Self {
+            memory,
+            redis,
+            both,
+        })
+    }
+}
+
+fn cache(settings: &Settings, clock: &WallClock, store: BoxStore) -> CacheLayer<BoxStore> {
+    let of = &settings.cache;
     let clock = clock.clone();
     let mut cache = CacheLayer::new(store)
         .ttl(of.ttl)
@@ -180,7 +220,7 @@ fn cache(
     if let Some(secret) = secret(settings) {
         cache = cache.key(secret);
     }
-    Ok(Some(cache))
+    cache
 }
 
 /// The key of all hashes.

@@ -84,9 +84,10 @@ impl App {
 }
 
 /// The line that the log will have of a call.
-pub(super) fn line<R: LlmRequest>(call: &Call<R>, asked: &Asked) -> Line {
+pub(super) fn line<R: LlmRequest>(app: &App, call: &Call<R>, asked: &Asked) -> Line {
     let context = &call.context;
     Line {
+        page: app.page.clone(),
         call: context.id.clone().unwrap_or_default(),
         request: asked.request_id.clone(),
         tenant: context.tenant.clone().unwrap_or_default(),

@@ -35,7 +35,7 @@ async fn chat(app: &App, id: &Arc<str>, request: Request) -> Result<Response, Re
     } = call::read(app, request).await?;
     let request = ChatRequest::parse(body)?.headers(&headers);
     let call = app.call(id, request, &headers, &asked)?;
-    let line = call::line(&call, &asked);
+    let line = call::line(app, &call, &asked);
     let streams = call.request.streams();
     let how = How {
         usage: call.request.asked_for_usage(),

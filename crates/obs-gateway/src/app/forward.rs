@@ -38,7 +38,7 @@ async fn forward(app: &App, id: &Arc<str>, request: Request) -> Result<Response,
     let mut call = Call::new(ForwardedRequest(request)).tenant(tenant);
     call.context.id = Some(id.clone());
     call.context.deadline = asked.deadline.clone();
-    let mut line = call::line(&call, &asked);
+    let mut line = call::line(app, &call, &asked);
     Ok(match app.stacks.forward.clone().oneshot(call).await {
         Ok(answer) => {
             line.status = Some(answer.head.status);

@@ -1,4 +1,4 @@
-//! One line of the log for each call, however it ends.
+//! One line of the log for each call, however it ends, and one on the live page.
 use std::sync::Arc;
 
 use http::StatusCode;
@@ -7,8 +7,12 @@ use obs_router::OTHER;
 use tokio::time::Instant;
 use tracing::info;
 
+use crate::page::{Ended, Page, Step};
+
 /// What nginx calls a client that left.
-const LEFT: u16 = 499;
+pub(crate) const LEFT: u16 = 499;
+/// Longest name of a model that is shown.
+const LONGEST_NAME: usize = 64;
 
 /// Writes its line when it is dropped, so that there is one also where the caller left.
 #[derive(Debug)]
@@ -25,6 +29,8 @@ pub(super) struct Line {
     pub(super) status: Option<StatusCode>,
     /// Short, where it failed.
     pub(super) error: Option<&'static str>,
+    /// Where it is shown, too.
+    pub(super) page: Arc<Page>,
 }
 
 impl Drop for Line {
@@ -52,6 +58,33 @@ impl Drop for Line {
             seconds = self.start.elapsed().as_secs_f64(),
             "call"
         );
+        self.page.note(self.ended(&report));
+    }
+}
+
+impl Line {
+    fn ended(&self, report: &Report) -> Ended {
+        let decisions = report.decisions.iter().map(|decided| Step {
+            route: decided.route.clone(),
+            reason: decided.reason,
+            score: decided.score,
+        });
+        Ended {
+            call: self.call.clone(),
+            operation: self.operation.as_str(),
+            model: self.model.chars().take(LONGEST_NAME).collect(),
+            stream: self.stream,
+            cache: report.cache.as_ref().map(|note| note.status.as_str()),
+            route: route(report),
+            decisions: decisions.collect(),
+            attempts: report.attempts.len(),
+            status: self.status.map_or(LEFT, |status| status.as_u16()),
+            error: self.error,
+            late: report.late.is_some(),
+            cost_usd: paid(report, self.operation),
+            saved_usd: saved(report),
+            seconds: self.start.elapsed().as_secs_f64(),
+        }
     }
 }
 

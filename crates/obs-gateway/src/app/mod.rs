@@ -11,6 +11,8 @@ mod line;
 mod models;
 mod told;
 
+pub(crate) use self::line::LEFT;
+
 use std::{
     any::Any,
     sync::{
@@ -35,6 +37,7 @@ use tracing::error;
 use crate::{
     call_id::CallIds,
     clock::WallClock,
+    page::Page,
     refusal::Refusal,
     settings::Settings,
     stack::{Stacks, secret},
@@ -52,6 +55,7 @@ pub(crate) struct App {
     models: models::Models,
     propagator: Propagator,
     draining: AtomicBool,
+    page: Arc<Page>,
 }
 
 impl App {
@@ -60,6 +64,7 @@ impl App {
         stacks: Stacks,
         propagator: Propagator,
         clock: &WallClock,
+        page: Arc<Page>,
     ) -> Self {
         Self {
             propagator,
@@ -69,6 +74,7 @@ impl App {
             keep_alive: settings.server.keep_alive,
             models: models::Models::new(settings, clock),
             draining: AtomicBool::new(false),
+            page,
             stacks,
         }
     }
