@@ -142,16 +142,12 @@ impl Redis {
             return Err(Fault::Refused);
         };
         let lane = link.lane(key);
-        let losses = lane.losses();
         match command(lane.client.with_options(&options(self.budget))).await {
             Ok(value) => {
                 link.breaker.answered();
                 Ok(value)
             }
-            Err(error) => {
-                let was_lost = lane.losses() != losses;
-                Err(link.fault(Fault::new(&error, self.budget), ticket, was_lost))
-            }
+            Err(error) => Err(link.fault(Fault::new(&error, self.budget), ticket)),
         }
     }
 
@@ -204,11 +200,7 @@ impl Link {
             })
         });
         match found {
-            Found::Answered => {
-                let connected = self.lanes.iter().filter(|lane| lane.client.is_connected());
-                connected.for_each(Lane::answered);
-                self.breaker.close();
-            }
+            Found::Answered => self.breaker.close(),
             Found::Failed => self.breaker.probe_failed(),
             Found::Nothing if lane.is_none() && self.breaker.state() != State::HalfOpen => {
                 self.lanes.iter().for_each(Lane::revive);
@@ -230,11 +222,8 @@ impl Link {
         working.unwrap_or_else(|| lane(0))
     }
 
-    /// `was_lost`: the connection broke while the command was under way.
-    fn fault(&self, fault: Fault, ticket: Ticket, was_lost: bool) -> Fault {
+    fn fault(&self, fault: Fault, ticket: Ticket) -> Fault {
         self.faults.count(&fault);
-        // What is lost with one connection says nothing of the others.
-        let any_up = self.lanes.iter().any(Lane::is_up);
         match &fault {
             Fault::Server { message, .. } => {
                 self.breaker.answered();
@@ -242,10 +231,11 @@ impl Link {
                     self.breaker.trip(message);
                 }
             }
-            Fault::Timeout(budget) if !(was_lost && any_up) => {
-                self.breaker.timed_out(ticket, *budget);
+            Fault::Timeout(budget) => self.breaker.timed_out(ticket, *budget),
+            // What is lost with one connection says nothing of the others.
+            Fault::Unavailable(cause) if !self.lanes.iter().any(Lane::is_up) => {
+                self.breaker.trip(cause);
             }
-            Fault::Unavailable(cause) if !any_up => self.breaker.trip(cause),
             _ => {}
         }
         fault

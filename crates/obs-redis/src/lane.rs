@@ -1,7 +1,7 @@
 //! One connection of several.
 use std::sync::{
     Arc, Mutex, MutexGuard, PoisonError,
-    atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+    atomic::{AtomicBool, Ordering::Relaxed},
 };
 
 use fred::{
@@ -21,7 +21,6 @@ use crate::{breaker::Breaker, fault::describe};
 pub(crate) struct Lane {
     pub(crate) client: Client,
     up: Arc<AtomicBool>,
-    losses: Arc<AtomicU64>,
     task: Mutex<ConnectHandle>,
     listeners: [AbortHandle; 2],
 }
@@ -29,13 +28,11 @@ pub(crate) struct Lane {
 impl Lane {
     /// Begins to connect.
     pub(crate) fn open(client: Client, breaker: &Arc<Breaker>, all: &Arc<Lanes>) -> Self {
-        let (up, losses) = (all.add(), Arc::new(AtomicU64::new(0)));
+        let up = all.add();
         let lost = {
-            let (up, losses) = (up.clone(), losses.clone());
-            let (all, breaker) = (all.clone(), breaker.clone());
+            let (up, all, breaker) = (up.clone(), all.clone(), breaker.clone());
             client.on_error(move |(error, _)| {
                 up.store(false, Relaxed);
-                losses.fetch_add(1, Relaxed);
                 if !all.any_up() {
                     breaker.trip(&describe(&error));
                 }
@@ -55,22 +52,11 @@ impl Lane {
             task: Mutex::new(client.connect()),
             client,
             up,
-            losses,
         }
     }
 
     pub(crate) fn is_up(&self) -> bool {
         self.up.load(Relaxed)
-    }
-
-    /// How often the connection was lost, or could not be made.
-    pub(crate) fn losses(&self) -> u64 {
-        self.losses.load(Relaxed)
-    }
-
-    /// It has answered.
-    pub(crate) fn answered(&self) {
-        self.up.store(true, Relaxed);
     }
 
     /// A client gives up for good after some errors (a redirection that fails, a server that turns out to be no

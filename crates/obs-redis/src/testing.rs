@@ -72,6 +72,16 @@ impl Server {
         assert!(started, "port {} is taken", self.port);
     }
 
+    /// Starts it with other arguments than before.
+    ///
+    /// # Panics
+    ///
+    /// As [`start`](Self::start) does.
+    pub fn start_with(&mut self, args: &[&str]) {
+        self.args = args.iter().map(|&arg| arg.to_owned()).collect();
+        self.start();
+    }
+
     /// Kills it, as a crash would.
     ///
     /// # Panics

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::support::{HOUR, Log, connect, connected, key, state};
+use bytes::Bytes;
 use obs_redis::{Fault, Redis, State, testing::Server};
 use tokio::time::Instant;
 
@@ -34,7 +35,12 @@ async fn absent_at_start_it_warns_once_and_connects_when_the_server_appears() {
     );
 
     server.start();
-    state(&redis, State::Closed).await;
+    // Nobody asks meanwhile.
+    let until = Instant::now() + crate::support::PATIENCE;
+    while redis.state() != State::Closed {
+        assert!(Instant::now() < until, "never: {:?}", redis.stats());
+        tokio::task::yield_now().await;
+    }
     assert_eq!(redis.get(key("a")).await, Ok(None));
     let lines = log.lines();
     assert_eq!(lines.len(), 2, "{lines:?}");
@@ -177,6 +183,62 @@ async fn a_lost_connection_is_made_anew_and_the_other_is_used_meanwhile() {
         "{:?}",
         log.lines()
     );
+}
+
+#[tokio::test]
+async fn what_is_lost_with_one_connection_says_nothing_of_the_other() {
+    let server = Server::new();
+    let redis = connected(&server.url())
+        .await
+        .within(crate::support::PATIENCE);
+    let keys = ["a", "b", "c", "d", "e", "f", "g", "h"];
+    let large = Bytes::from(vec![b'x'; 1 << 18]);
+    for name in keys {
+        redis.set(key(name), large.clone(), HOUR).await.unwrap();
+    }
+    // Far more than fits into the buffers between here and there.
+    let gets: Vec<_> = (0..160)
+        .map(|number| {
+            let redis = redis.clone();
+            tokio::spawn(async move { redis.get(key(keys[number % 8])).await })
+        })
+        .collect();
+    let until = Instant::now() + crate::support::PATIENCE;
+    let id = loop {
+        tokio::task::yield_now().await;
+        let list = server.cli(&["CLIENT", "LIST", "TYPE", "normal"]);
+        if let Some(line) = list.lines().find(|line| line.contains("cmd=get")) {
+            let id = line.split([' ', '=']).nth(1).unwrap();
+            break id.to_owned();
+        }
+        assert!(Instant::now() < until, "{list}");
+    };
+    assert_eq!(server.cli(&["CLIENT", "KILL", "ID", &id]), "1");
+    let mut lost = 0;
+    for get in gets {
+        lost += usize::from(get.await.unwrap().is_err());
+    }
+    let stats = redis.stats();
+    assert!(lost > 0, "{stats:?}");
+    assert_eq!((stats.unavailable, stats.opened), (lost as u64, 0));
+}
+
+/// The client gives up for good when a server turns out to be no cluster; it is started again.
+#[tokio::test]
+async fn a_server_that_becomes_a_cluster_is_used() {
+    let mut server = Server::new();
+    let url = server.url().replace("redis://", "redis-cluster://");
+    let redis = connect(&url);
+    state(&redis, State::Open).await;
+    assert!(redis.get(key("a")).await.is_err());
+    server.kill();
+    let local = ["--cluster-announce-ip", "127.0.0.1"];
+    server.start_with(&["--cluster-enabled", "yes", local[0], local[1]]);
+    let slots = ["CLUSTER", "ADDSLOTSRANGE", "0", "16383"];
+    assert_eq!(server.cli(&slots), "OK");
+    state(&redis, State::Closed).await;
+    redis.set(key("a"), key("x"), HOUR).await.unwrap();
+    assert_eq!(redis.get(key("a")).await, Ok(Some(key("x"))));
 }
 
 #[tokio::test]
