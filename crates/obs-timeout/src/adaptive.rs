@@ -157,10 +157,9 @@ impl Adaptive {
         let Some(percentile) = percentile else {
             return fixed.or(self.ceiling);
         };
-        // A percentile is an hour at most, but a factor may be anything.
-        let most = Duration::from_secs(u64::MAX >> 1);
-        let seconds = percentile.as_secs_f64() * self.factor.unwrap_or(1.0);
-        let time = Duration::try_from_secs_f64(seconds).unwrap_or(most);
+        // Whole milliseconds: timers have no finer ones, and messages tell it.
+        let millis = percentile.as_secs_f64() * 1e3 * self.factor.unwrap_or(1.0);
+        let time = Duration::from_millis(millis.ceil() as u64);
         let time = time.max(self.floor.unwrap_or_default());
         let ceiling = self.ceiling.or(fixed);
         Some(ceiling.map_or(time, |ceiling| time.min(ceiling)))

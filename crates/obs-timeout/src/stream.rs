@@ -27,7 +27,10 @@ where
     W: Watch + Send + 'static,
 {
     if res.stream_mut().is_none() {
-        return place.as_mut().map_or((), Watch::complete);
+        if let Some(watch) = place {
+            watch.complete();
+        }
+        return;
     }
     let Some(watch) = place.take() else {
         return;

@@ -70,7 +70,9 @@ impl<R: LlmRequest> Mode<Call<R>> for Calls {
 
 impl<Res> Guard<Res> for Running<Any> {
     fn guard(place: &mut Option<Self>, _: &mut Res) {
-        place.as_mut().map_or((), Watch::complete);
+        if let Some(running) = place {
+            running.complete();
+        }
     }
 }
 

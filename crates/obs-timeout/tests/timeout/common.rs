@@ -11,15 +11,25 @@ use tokio::sync::mpsc::{self, UnboundedSender};
 pub(crate) const S: Duration = Duration::from_secs(1);
 pub(crate) const MS: Duration = Duration::from_millis(1);
 
+/// What an answer uses, if it tells.
+pub(crate) const BILL: Usage = Usage {
+    input: 100,
+    cached_input: 0,
+    cache_write: 0,
+    output: 10,
+    reasoning: 0,
+};
+
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Ask {
+    pub model: &'static str,
     pub streams: bool,
     pub operation: Operation,
 }
 
 impl LlmRequest for Ask {
     fn model(&self) -> &str {
-        "m"
+        self.model
     }
     fn set_model(&mut self, _: &str) {}
     fn operation(&self) -> Operation {
@@ -35,6 +45,8 @@ impl LlmRequest for Ask {
 #[derive(Debug)]
 pub(crate) enum Reply {
     Whole(&'static str),
+    /// Whole, with its usage.
+    Billed,
     Stream(ChunkStream<Tok>),
 }
 
@@ -51,16 +63,19 @@ impl LlmResponse for Reply {
     type Chunk = Tok;
     fn stream_mut(&mut self) -> Option<&mut ChunkStream<Tok>> {
         match self {
-            Self::Whole(_) => None,
+            Self::Whole(_) | Self::Billed => None,
             Self::Stream(chunks) => Some(chunks),
         }
     }
     fn usage(&self) -> Option<Usage> {
-        None
+        matches!(self, Self::Billed).then_some(BILL)
     }
 }
 
 impl LlmChunk for Tok {
+    fn usage(&self) -> Option<Usage> {
+        (*self == Self::Bill).then_some(BILL)
+    }
     fn is_content(&self) -> bool {
         matches!(self, Self::Word(_))
     }
@@ -72,14 +87,19 @@ impl LlmChunk for Tok {
 impl Reply {
     pub(crate) fn chunks(self) -> ChunkStream<Tok> {
         match self {
-            Self::Whole(text) => panic!("whole: {text}"),
+            Self::Whole(_) | Self::Billed => panic!("it is whole: {self:?}"),
             Self::Stream(chunks) => chunks,
         }
     }
 }
 
 pub(crate) fn call(streams: bool) -> Call<Ask> {
+    ask("m", streams)
+}
+
+pub(crate) fn ask(model: &'static str, streams: bool) -> Call<Ask> {
     Call::new(Ask {
+        model,
         streams,
         operation: Operation::Chat,
     })

@@ -1,6 +1,5 @@
 //! Each call is counted once, however it ends, and the exporter says what `stats()` says.
 use std::{
-    collections::BTreeMap,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering::Relaxed},
@@ -8,91 +7,13 @@ use std::{
     time::Duration,
 };
 
+use crate::collector::{Collector, at};
 use crate::common::{Ask, Reply, S, Tok, call, timed};
 use futures_util::{FutureExt, StreamExt};
 use obs_core::{Call, Error, ErrorKind, Operation};
-use obs_metrics::Metrics;
 use obs_timeout::TimeoutLayer;
-use opentelemetry::metrics::MeterProvider;
-use opentelemetry_sdk::metrics::{
-    InMemoryMetricExporter, PeriodicReader, SdkMeterProvider,
-    data::{AggregatedMetrics, MetricData},
-};
 use tokio::time::sleep;
 use tower::{Layer, ServiceExt, service_fn};
-
-/// A provider of its own for each test: the global one is shared by all.
-struct Collector {
-    provider: SdkMeterProvider,
-    exporter: InMemoryMetricExporter,
-    metrics: Metrics,
-}
-
-/// The value of each series, by metric and operation; of a histogram the count, and with `_sum` the sum.
-type Series = BTreeMap<(String, String), f64>;
-
-impl Collector {
-    fn new() -> Self {
-        let exporter = InMemoryMetricExporter::default();
-        let reader = PeriodicReader::builder(exporter.clone()).build();
-        let provider = SdkMeterProvider::builder().with_reader(reader).build();
-        let metrics = Metrics::new(provider.meter("test"));
-        Self {
-            provider,
-            exporter,
-            metrics,
-        }
-    }
-
-    fn series(&self) -> Series {
-        self.exporter.reset();
-        self.provider.force_flush().expect("collects");
-        let collected = self.exporter.get_finished_metrics().expect("not poisoned");
-        let mut series = Series::new();
-        for metric in collected
-            .iter()
-            .flat_map(|r| r.scope_metrics())
-            .flat_map(|s| s.metrics())
-        {
-            let mut put = |suffix: &str, labels: Vec<opentelemetry::KeyValue>, value: f64| {
-                let [label] = &labels[..] else {
-                    panic!("{labels:?}")
-                };
-                assert_eq!(label.key.as_str(), "operation");
-                let name = format!("{}{suffix}", metric.name());
-                series.insert((name, label.value.to_string()), value);
-            };
-            match metric.data() {
-                AggregatedMetrics::U64(MetricData::Sum(sum)) => {
-                    assert!(sum.is_monotonic());
-                    for p in sum.data_points() {
-                        put("", p.attributes().cloned().collect(), p.value() as f64);
-                    }
-                }
-                AggregatedMetrics::F64(MetricData::Gauge(gauge)) => {
-                    for p in gauge.data_points() {
-                        put("", p.attributes().cloned().collect(), p.value());
-                    }
-                }
-                AggregatedMetrics::F64(MetricData::Histogram(histogram)) => {
-                    assert_eq!(metric.unit(), "s");
-                    for p in histogram.data_points() {
-                        put("", p.attributes().cloned().collect(), p.count() as f64);
-                        put("_sum", p.attributes().cloned().collect(), p.sum());
-                    }
-                }
-                other => panic!("{other:?}"),
-            }
-        }
-        series
-    }
-}
-
-fn at(series: &Series, name: &str, operation: &str) -> Option<f64> {
-    series
-        .get(&(name.to_owned(), operation.to_owned()))
-        .copied()
-}
 
 #[tokio::test(start_paused = true)]
 async fn every_series_is_there_from_the_start() {
@@ -226,7 +147,7 @@ async fn a_thousand_calls_with_random_ends_are_each_counted_once() {
                 let end = tokio::time::timeout(leaves, async {
                     let reply = match svc.oneshot(call).await {
                         Ok(reply @ Reply::Stream(_)) => reply,
-                        Ok(Reply::Whole(_)) => return Ok(()),
+                        Ok(Reply::Whole(_) | Reply::Billed) => return Ok(()),
                         Err(error) => return Err(error.kind()),
                     };
                     let mut chunks = reply.chunks();
