@@ -4,11 +4,8 @@ use std::{fmt, sync::Arc, time::Duration};
 use obs_core::Error;
 use tokio::time::{Instant, Sleep, sleep_until};
 use tower::{
-    retry::{
-        backoff::{Backoff, ExponentialBackoff, ExponentialBackoffMaker, MakeBackoff},
-        budget::{Budget, TpsBudget},
-    },
-    util::rng::HasherRng,
+    retry::budget::{Budget, TpsBudget},
+    util::rng::{HasherRng, Rng},
 };
 
 /// Whether and when the same route is asked again, after a failure that may pass by itself: see
@@ -39,7 +36,6 @@ pub(crate) struct Shared {
 #[derive(Default)]
 pub(crate) struct Tries {
     made: u32,
-    pauses: Option<ExponentialBackoff>,
 }
 
 impl Retries {
@@ -78,6 +74,15 @@ impl Retries {
     }
 }
 
+impl Retries {
+    /// The pause after so many retries. `chance`: 0 to 1.
+    fn pause(&self, made: u32, chance: f64) -> Duration {
+        let doubled = self.first.saturating_mul(2_u32.saturating_pow(made));
+        let pause = doubled.min(self.longest);
+        pause.saturating_add(pause.mul_f64(chance.clamp(0.0, 1.0) / 2.0))
+    }
+}
+
 impl Shared {
     pub(crate) fn new(retries: Retries) -> Self {
         Self {
@@ -111,15 +116,9 @@ impl Shared {
         if elsewhere && asked.is_some_and(|asked| asked > retries.patience) {
             return None;
         }
-        let pauses = tries.pauses.get_or_insert_with(|| {
-            // Half of the pause is added at most. A generator of its own, for a clone would draw the same numbers.
-            let (first, longest) = (retries.first, retries.longest);
-            ExponentialBackoffMaker::new(first, longest, 0.5, HasherRng::default())
-                .expect("checked when it was set")
-                .make_backoff()
-        });
-        let own = pauses.next_backoff().deadline();
-        let until = match asked.map(|asked| Instant::now().checked_add(asked)) {
+        let now = Instant::now();
+        let own = now.checked_add(retries.pause(tries.made, HasherRng::default().next_f64()))?;
+        let until = match asked.map(|asked| now.checked_add(asked)) {
             Some(asked) => own.max(asked?),
             None => own,
         };

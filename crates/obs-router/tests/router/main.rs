@@ -1,5 +1,6 @@
 //! The router through its public interface.
 mod backends;
+mod breaker;
 mod contract;
 mod deadlines;
 mod judges;
@@ -8,6 +9,7 @@ mod metrics;
 mod names;
 mod policies;
 mod random;
+mod retries;
 mod routes;
 mod streams;
 mod support;
