@@ -26,7 +26,7 @@ use self::{
     shared::Flight,
     state::{Calling, Keep},
 };
-use crate::ledger::Tally;
+use crate::{ledger::Tally, spare::Spare};
 
 /// Flights in the air. Erased, so that the layer need not name the response.
 #[derive(Clone, Default)]
@@ -52,6 +52,8 @@ pub(crate) struct Passenger {
     pub(crate) tally: Tally,
     /// What it is when it pays.
     pub(crate) status: CacheStatus,
+    /// It has another answer, should this call fail.
+    pub(crate) spare: Option<Spare>,
 }
 
 /// An answer that all who waited for it have.
@@ -103,6 +105,26 @@ pub(crate) fn depart<T: Replay>(
     let seat = take_off(&mut map, flights, key, &mut Some(passenger), start);
     drop(map);
     Waiter::new(seat)
+}
+
+/// Starts a flight, unless there is one that others may join.
+pub(crate) fn board_first<T: Replay>(
+    flights: &Flights,
+    key: Key,
+    passenger: Passenger,
+    start: impl FnOnce() -> Plan<T>,
+) -> Option<Waiter<T>> {
+    // As above.
+    let found;
+    let mut map = lock(&flights.0);
+    found = map.get(&key).and_then(Weak::upgrade);
+    let flight = found.clone().and_then(|f| f.downcast::<Flight<T>>().ok());
+    if flight.is_some_and(|flight| flight.is_open()) {
+        return None;
+    }
+    let seat = take_off(&mut map, flights, key, &mut Some(passenger), start);
+    drop(map);
+    Some(Waiter::new(seat))
 }
 
 fn take_off<T: Replay>(

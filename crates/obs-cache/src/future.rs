@@ -17,7 +17,7 @@ use crate::{
     Entry, NotCached, Store, StoreError, StoreFault,
     flight::Waiter,
     ledger::Ended,
-    lookup::{Aboard, Found, Lookup},
+    lookup::{Aboard, Found, Lookup, Spared},
 };
 
 pin_project! {
@@ -48,7 +48,12 @@ pin_project! {
         // The store is not asked.
         Unasked { lookup: Option<Lookup<S, R, St>> },
         // `own`: a follower's call, for the case that the answer cannot be shared.
-        Shared { waiter: Waiter<S::Response>, own: Option<(S, Call<R>)> },
+        // `spared`: for the case that there is no answer at all.
+        Shared {
+            waiter: Waiter<S::Response>,
+            own: Option<(S, Call<R>)>,
+            spared: Option<Spared<S::Response>>,
+        },
         Direct { #[pin] call: Oneshot<S, Call<R>> },
         Refused { error: Option<Error> },
     }
@@ -129,15 +134,27 @@ where
                     let lookup = lookup.take().expect("present");
                     match lookup.found(found, *since) {
                         Found::Hit(answer) => return Poll::Ready(Ok(answer)),
-                        Found::Nothing(lookup) => Self::miss(*lookup)?,
+                        Found::Stale(answer, lookup) => {
+                            lookup.refresh();
+                            return Poll::Ready(Ok(answer));
+                        }
+                        Found::Nothing(lookup, spared) => Self::miss(*lookup, spared)?,
                     }
                 }
                 StateProj::Unasked { lookup } => {
-                    Self::miss(lookup.take().expect("polled after completion"))?
+                    Self::miss(lookup.take().expect("polled after completion"), None)?
                 }
-                StateProj::Shared { waiter, own } => match ready!(waiter.poll(cx))? {
-                    Some(answer) => return Poll::Ready(Ok(answer)),
-                    None => {
+                StateProj::Shared {
+                    waiter,
+                    own,
+                    spared,
+                } => match ready!(waiter.poll(cx)) {
+                    Ok(Some(answer)) => return Poll::Ready(Ok(answer)),
+                    Err(error) => {
+                        let spared = spared.take().filter(|spared| spared.spare.is_taken());
+                        return Poll::Ready(spared.map(|spared| spared.answer).ok_or(error));
+                    }
+                    Ok(None) => {
                         let (inner, call) = own.take().expect("the leader has its answer");
                         State::direct(inner, call, CacheStatus::Miss)
                     }
@@ -161,7 +178,10 @@ where
     R: LlmRequest + Send + 'static,
     St: Store,
 {
-    fn miss(mut lookup: Lookup<S, R, St>) -> Result<State<S, R, St>, Error> {
+    fn miss(
+        mut lookup: Lookup<S, R, St>,
+        spared: Option<Spared<S::Response>>,
+    ) -> Result<State<S, R, St>, Error> {
         if lookup.call.context.cache.only_if_cached {
             lookup.tally.end(Ended::Miss);
             let note = CacheNote::new(CacheStatus::Miss);
@@ -169,8 +189,13 @@ where
             journal.with(|report| report.cache = Some(note));
             return Err(NotCached::error());
         }
-        let Aboard { waiter, own } = lookup.board();
-        Ok(State::Shared { waiter, own })
+        let spare = spared.as_ref().map(|spared| spared.spare.clone());
+        let Aboard { waiter, own } = lookup.board(spare).expect("only a refresh is left out");
+        Ok(State::Shared {
+            waiter,
+            own,
+            spared,
+        })
     }
 }
 

@@ -24,9 +24,18 @@ pub(crate) struct Ledger {
     cancelled: PerOperation<Count>,
     failed: PerOperation<Count>,
     saved: PerOperation<Dollars>,
+    pub(crate) refreshes: Refreshes,
     pub(crate) faults: Faults,
     latency: OnceLock<[PerOperation<BoundHistogram>; 2]>,
     registered: AtomicBool,
+}
+
+/// Counts of refreshes in the background.
+#[derive(Debug, Default)]
+pub(crate) struct Refreshes {
+    pub(crate) done: PerOperation<Count>,
+    pub(crate) failed: PerOperation<Count>,
+    pub(crate) dropped: PerOperation<Count>,
 }
 
 /// Counts of faults, by kind.
@@ -37,7 +46,6 @@ pub(crate) struct Faults([Count; StoreFault::ALL.len()]);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ended {
     Fresh,
-    #[expect(dead_code, reason = "nothing stale is served yet; its series is there")]
     Stale,
     Coalesced,
     Miss,
@@ -121,6 +129,21 @@ impl Ledger {
             }
         });
         let this = self.clone();
+        let what = "Answers that were asked for again in the background, by how that ended.";
+        metrics.counter("cache_refreshes_total", what, move |tell| {
+            let all = &this.refreshes;
+            for (outcome, counts) in [
+                ("done", &all.done),
+                ("failed", &all.failed),
+                ("dropped", &all.dropped),
+            ] {
+                for operation in Operation::ALL {
+                    let outcome = KeyValue::new("outcome", outcome);
+                    tell(&[label(operation), outcome], counts[operation].get());
+                }
+            }
+        });
+        let this = self.clone();
         metrics.counter(STORE_ERRORS, STORE_ERRORS_WHAT, move |tell| {
             this.faults.tell("read", tell);
         });
@@ -157,6 +180,9 @@ impl Ledger {
             followers_failed: self.failed.sum(),
             saved: self.saved.iter().map(|(_, saved)| saved.get()).sum(),
             store_faults: self.faults.sum(),
+            refreshes: self.refreshes.done.sum(),
+            refreshes_failed: self.refreshes.failed.sum(),
+            refreshes_dropped: self.refreshes.dropped.sum(),
         }
     }
 
@@ -207,6 +233,15 @@ impl Tally {
         }
     }
 
+    /// For work that is no call, and is counted elsewhere.
+    pub(crate) const fn uncounted(ledger: Arc<Ledger>, operation: Operation) -> Self {
+        Self {
+            ledger,
+            operation,
+            open: false,
+        }
+    }
+
     /// The call ended so; what is told later does not count.
     pub(crate) fn end(&mut self, how: Ended) {
         if !std::mem::take(&mut self.open) {
@@ -241,7 +276,7 @@ impl Tally {
         self.ledger.faults.count(fault);
     }
 
-    pub(crate) fn ledger(&self) -> &Ledger {
+    pub(crate) const fn ledger(&self) -> &Arc<Ledger> {
         &self.ledger
     }
 

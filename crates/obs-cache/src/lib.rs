@@ -15,7 +15,22 @@
 //! | `no-cache` | asked again, and the answer kept in the place of the old one |
 //! | `only-if-cached` | an error of kind `NotCached` in place of a call |
 //! | `max-age`, `min-fresh` | an older answer, or one that is fresh for less, is asked again |
-//! | `max-stale` | widens nothing: answers are given while they are fresh |
+//! | `max-stale` | at most so stale; widens what is given only as far as [`CacheLayer::max_stale`] allows |
+//!
+//! Who gives `min-fresh`, or `max-age` without `max-stale`, is never given anything stale.
+//!
+//! # Freshness
+//!
+//! An answer is fresh for [`ttl`](CacheLayer::ttl), less up to a twentieth of it
+//! ([`jitter`](CacheLayer::jitter)). After that the operator may allow it to be given while a new one is asked for
+//! ([`stale_while_revalidate`](CacheLayer::stale_while_revalidate)), in the place of an error
+//! ([`stale_if_error`](CacheLayer::stale_if_error)), and to callers who say `max-stale`
+//! ([`max_stale`](CacheLayer::max_stale)). All are off by default, and no caller can widen them. Stores keep entries for
+//! the longest of them more. Such an answer is a hit with the status `stale`, its age, and what it had cost. One in the
+//! place of an error saves that too, and the attempts that failed are still the call's own.
+//!
+//! Several processes renew each for itself; over [`Tiered`], a stale answer is looked for in the far store first, so
+//! that one that another process has renewed is found.
 //!
 //! A request that is not [`cacheable`](obs_core::LlmRequest::cacheable) is treated as `no-store`.
 //!
@@ -26,6 +41,7 @@
 //! `cache_cancelled_total` (dropped, or out of time, before there was an answer), `cache_followers_failed_total`
 //! (waited for another's call, which failed). A call that fails is a miss of its oldest caller.
 //! `cache_hit_rate` is hits among hits and misses; `cache_cost_savings_usd` what the answers of hits had cost;
+//! `cache_refreshes_total` (label `outcome`: done, failed, dropped) are no calls, and in none of the above.
 //! `cache_latency` (seconds, label `hit`) the time of look-up and decoding. Stores add `cache_entries`, `cache_bytes`,
 //! `cache_evictions_total`, `cache_write_drops_total`, `cache_breaker_state` (label `state`),
 //! `cache_breaker_opened_total` and, with the layer, `cache_store_errors_total` (labels `kind` and `op`).
@@ -52,7 +68,9 @@ mod key;
 mod layer;
 mod ledger;
 mod lookup;
+mod refresh;
 mod service;
+mod spare;
 mod stats;
 mod store;
 

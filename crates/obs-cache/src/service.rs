@@ -16,6 +16,7 @@ use crate::{
     layer::Settings,
     ledger::{Ended, Ledger, Tally},
     lookup::{Joining, Lookup},
+    refresh::Resting,
 };
 
 /// Answers repeated questions from a store, and equal ones that come together by one call.
@@ -34,6 +35,7 @@ pub(crate) struct Shared<St> {
     pub(crate) settings: Settings,
     pub(crate) ledger: Arc<Ledger>,
     pub(crate) flights: Flights,
+    pub(crate) resting: Resting,
 }
 
 impl<S, St> Cache<S, St> {

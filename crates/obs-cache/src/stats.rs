@@ -24,6 +24,12 @@ pub struct Stats {
     pub saved: Usd,
     /// Faults of the store in look-ups. None of them failed a call.
     pub store_faults: u64,
+    /// Answers that were asked for again in the background.
+    pub refreshes: u64,
+    /// The same, in vain.
+    pub refreshes_failed: u64,
+    /// Refreshes that there was no room for.
+    pub refreshes_dropped: u64,
 }
 
 impl Stats {

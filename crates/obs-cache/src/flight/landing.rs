@@ -69,16 +69,14 @@ fn settle<T: Replay>(state: &mut State<T>, streamed: bool, end: &End, report: &R
     let mut members = state.members.values_mut();
     if let Some(payer) = members.next() {
         payer.inform(report);
-        let passenger = &mut payer.passenger;
-        passenger.context.absorb(report);
-        // Who pays had no answer from another: only then does `Coalesced` always mean that nothing was paid.
-        let note = CacheNote::new(passenger.status);
-        let journal = &passenger.context.journal;
-        journal.with(|report| report.cache = Some(note));
-        passenger.tally.end(Ended::Miss);
+        payer.passenger.context.absorb(report);
+        payer.pay(streamed, end);
     }
     for other in members {
         other.inform(report);
+        if other.is_rescued(streamed, end) {
+            continue;
+        }
         match end {
             Err(_) => other.passenger.tally.end(Ended::Failed),
             // A stream goes to those who read it, whether or not it can be kept; and who wants it whole has gathered
@@ -94,6 +92,36 @@ fn settle<T: Replay>(state: &mut State<T>, streamed: bool, end: &End, report: &R
 }
 
 impl Member {
+    /// It takes the attempts over, and has no answer of another's: only then does `Coalesced` always mean that
+    /// nothing was paid.
+    fn pay(&mut self, streamed: bool, end: &End) {
+        if self.is_rescued(streamed, end) {
+            return;
+        }
+        let passenger = &mut self.passenger;
+        let note = CacheNote::new(passenger.status);
+        let journal = &passenger.context.journal;
+        journal.with(|report| report.cache = Some(note));
+        passenger.tally.end(Ended::Miss);
+    }
+
+    /// Whether it takes the answer that it has, in the place of this error. Who has the beginning of a stream does
+    /// not.
+    fn is_rescued(&mut self, streamed: bool, end: &End) -> bool {
+        let passenger = &mut self.passenger;
+        let (Err(error), Some(spare)) = (end, &passenger.spare) else {
+            return false;
+        };
+        let is_used = !(streamed && passenger.streams) && spare.is_for(error.kind());
+        if is_used {
+            spare.take();
+            let journal = &passenger.context.journal;
+            journal.with(|report| report.cache = Some(spare.note()));
+            passenger.tally.end_saving(Ended::Stale, spare.saved);
+        }
+        is_used
+    }
+
     fn coalesce(&mut self, report: &Report) {
         let saved = report.paid().exact();
         let mut note = CacheNote::new(CacheStatus::Coalesced);

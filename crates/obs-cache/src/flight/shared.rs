@@ -46,6 +46,11 @@ impl<T: Replay> Flight<T> {
         }
     }
 
+    /// Whether others may join.
+    pub(super) fn is_open(&self) -> bool {
+        lock(&self.state).open
+    }
+
     /// `None`: it takes nobody any more.
     pub(super) fn join(&self, passenger: &mut Option<Passenger>) -> Option<u64> {
         let mut state = lock(&self.state);

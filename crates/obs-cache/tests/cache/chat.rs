@@ -404,7 +404,9 @@ pub(crate) type Handle = mock::Handle<Call<Req>, Chat>;
 pub(crate) type Mocked = Attempts<mock::Mock<Call<Req>, Chat>, Enveloped>;
 
 pub(crate) fn layer<S: Store>(store: S) -> CacheLayer<S> {
-    CacheLayer::new(store).metrics(&Metrics::disabled())
+    CacheLayer::new(store)
+        .jitter(0.0)
+        .metrics(&Metrics::disabled())
 }
 
 /// A cache around a mock, whose attempts are recorded.

@@ -12,5 +12,6 @@ mod plain;
 mod races;
 #[cfg(feature = "redis")]
 mod redis;
+mod stale;
 mod storing;
 mod streams;
