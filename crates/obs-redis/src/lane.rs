@@ -59,8 +59,8 @@ impl Lane {
         self.up.load(Relaxed)
     }
 
-    /// A client gives up for good after some errors (a redirection that fails, a server that turns out to be no
-    /// cluster). It is started again.
+    /// A client gives up for good after some errors (a redirection within a cluster that fails, an answer that
+    /// nobody waits for). It is started again.
     pub(crate) fn revive(&self) {
         let mut task = self.task.lock().unwrap_or_else(PoisonError::into_inner);
         if task.is_finished() {
@@ -95,5 +95,27 @@ impl Lanes {
 
     fn lanes(&self) -> MutexGuard<'_, Vec<Arc<AtomicBool>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use fred::types::{Builder, config::Config};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_client_that_has_given_up_is_started_again() {
+        let nowhere = Config::from_url("redis://127.0.0.1:1").expect("a url");
+        let client = Builder::from_config(nowhere).build().expect("settings");
+        let breaker = Arc::new(Breaker::new("nowhere".into()));
+        let lane = Lane::open(client, &breaker, &Arc::default());
+        let is_finished = || lane.task.lock().expect("no panic").is_finished();
+        lane.task.lock().expect("no panic").abort();
+        while !is_finished() {
+            tokio::task::yield_now().await;
+        }
+        lane.revive();
+        assert!(!is_finished());
     }
 }
