@@ -14,10 +14,11 @@ use tower::util::Oneshot;
 use tower_service::Service;
 
 use crate::{
-    Entry, NotCached, Store, StoreError, StoreFault,
+    Generation, NotCached, Pending, Store, StoreError, StoreFault,
     flight::Waiter,
+    key::Derived,
     ledger::Ended,
-    lookup::{Aboard, Found, Lookup, Spared},
+    lookup::{Aboard, Found, Joining, Lookup, Spared},
 };
 
 pin_project! {
@@ -44,6 +45,8 @@ pin_project! {
         S::Response: Replay,
         St: Store,
     {
+        // Which generation the key is of.
+        Asking { asking: Pending<Generation>, lookup: Option<Lookup<S, R, St>> },
         Asked { #[pin] get: St::Get, since: Option<Instant>, lookup: Option<Lookup<S, R, St>> },
         // The store is not asked.
         Unasked { lookup: Option<Lookup<S, R, St>> },
@@ -65,17 +68,17 @@ where
     S::Response: Replay,
     St: Store,
 {
-    pub(crate) fn asked(get: St::Get, lookup: Lookup<S, R, St>) -> Self {
-        let (since, lookup) = (None, Some(lookup));
+    /// Looks up, if the caller wants that.
+    pub(crate) fn begin(lookup: Lookup<S, R, St>) -> Self {
         Self {
-            state: State::Asked { get, since, lookup },
+            state: State::begin(lookup),
         }
     }
 
-    pub(crate) fn unasked(lookup: Lookup<S, R, St>) -> Self {
+    pub(crate) fn asking(asking: Pending<Generation>, lookup: Lookup<S, R, St>) -> Self {
         let lookup = Some(lookup);
         Self {
-            state: State::Unasked { lookup },
+            state: State::Asking { asking, lookup },
         }
     }
 
@@ -99,6 +102,27 @@ where
     S::Response: Replay,
     St: Store,
 {
+    fn begin(lookup: Lookup<S, R, St>) -> Self {
+        if lookup.joining == Joining::Apart {
+            let lookup = Some(lookup);
+            return Self::Unasked { lookup };
+        }
+        // A store may be anybody's code.
+        let get = || lookup.shared.store.get(&lookup.key, lookup.now);
+        match catch_unwind(AssertUnwindSafe(get)) {
+            Ok(get) => Self::Asked {
+                get,
+                since: None,
+                lookup: Some(lookup),
+            },
+            Err(_) => {
+                lookup.tally.fault(StoreFault::Panicked);
+                let lookup = Some(lookup);
+                Self::Unasked { lookup }
+            }
+        }
+    }
+
     fn direct(inner: S, call: Call<R>, status: CacheStatus) -> Self {
         let note = CacheNote::new(status);
         call.context
@@ -125,6 +149,16 @@ where
         let mut state = self.project().state;
         loop {
             let next = match state.as_mut().project() {
+                StateProj::Asking { asking, lookup } => {
+                    let found = ready!(poll_store(asking.as_mut(), cx));
+                    let mut lookup = lookup.take().expect("polled after completion");
+                    // Where it cannot be had, the look-up that follows counts the fault.
+                    if let Ok(generation) = found {
+                        let derived = Derived::From(generation);
+                        lookup.key = lookup.shared.settings.key_of(&lookup.call, derived);
+                    }
+                    State::begin(lookup)
+                }
                 StateProj::Asked { get, since, lookup } => {
                     let asking = lookup.as_ref().expect("polled after completion");
                     if since.is_none() && asking.shared.ledger.is_timed() {
@@ -200,9 +234,9 @@ where
 }
 
 /// A fault and a panic are alike: there is nothing.
-fn poll_store<F>(get: Pin<&mut F>, cx: &mut Context<'_>) -> Poll<Result<Option<Entry>, StoreFault>>
+fn poll_store<F, T>(get: Pin<&mut F>, cx: &mut Context<'_>) -> Poll<Result<T, StoreFault>>
 where
-    F: Future<Output = Result<Option<Entry>, StoreError>>,
+    F: Future<Output = Result<T, StoreError>> + ?Sized,
 {
     match catch_unwind(AssertUnwindSafe(|| get.poll(cx))) {
         Ok(found) => found.map_err(|error| {
@@ -221,6 +255,7 @@ where
 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = match self.state {
+            State::Asking { .. } => "asking",
             State::Asked { .. } => "asked",
             State::Unasked { .. } => "unasked",
             State::Shared { .. } => "shared",

@@ -1,18 +1,28 @@
 //! What tells one question from another.
 use obs_core::{Call, Fingerprint, FingerprintSecret, Key, LlmRequest};
 
-use crate::Tenants;
+use crate::{Generation, Tenants, Timestamp};
 
 /// Changes whenever answers that were kept before must not be found any more: another form of entries, another
 /// meaning of a field below.
-const VERSION: &[u8] = b"1";
+const VERSION: &[u8] = b"2";
 
-/// The key of a call. No tenant is a tenant of its own, other than the empty one.
-pub(crate) fn of<R: LlmRequest>(
+/// What a key has from the store.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Derived {
+    From(Generation),
+    /// The store cannot say, and the answer is for this process alone. It would be found after a purge otherwise.
+    Alone {
+        since: Timestamp,
+    },
+}
+
+/// All of a call that is in its key. No tenant is a tenant of its own, other than the empty one.
+pub(crate) fn begin<R: LlmRequest>(
     call: &Call<R>,
     tenants: Tenants,
     secret: Option<&FingerprintSecret>,
-) -> Key {
+) -> Fingerprint {
     let mut key = secret.map_or_else(Fingerprint::new, Fingerprint::with_secret);
     let context = &call.context;
     let (tenant, namespace) = (context.tenant.as_deref(), context.namespace.as_deref());
@@ -24,5 +34,17 @@ pub(crate) fn of<R: LlmRequest>(
     };
     key.field("operation", call.request.operation().as_str().as_bytes());
     call.request.fingerprint(&mut key);
+    key
+}
+
+pub(crate) fn end(mut key: Fingerprint, derived: Derived) -> Key {
+    let (name, one, other) = match derived {
+        Derived::From(Generation { all, namespace }) => ("generation", all, namespace),
+        Derived::Alone { since } => ("process", since.as_millis(), std::process::id().into()),
+    };
+    let mut field = [0; 16];
+    field[..8].copy_from_slice(&one.to_le_bytes());
+    field[8..].copy_from_slice(&other.to_le_bytes());
+    key.field(name, &field);
     key.finish()
 }

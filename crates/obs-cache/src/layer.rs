@@ -1,14 +1,15 @@
 //! Settings, and the layer.
 use std::{sync::Arc, time::Duration};
 
-use obs_core::{Background, FingerprintSecret};
+use obs_core::{Background, Call, FingerprintSecret, Key, LlmRequest};
 use obs_metrics::Metrics;
 use tower_layer::Layer;
 
 use crate::{
-    Cache, Clock, Stats, Store,
+    Cache, CacheHandle, Clock, Stats, Store,
     flight::Flights,
     freshness::Windows,
+    key::{self, Derived},
     ledger::Ledger,
     refresh::{Refresh, Resting},
     service::Shared,
@@ -22,7 +23,7 @@ use crate::{
 pub struct CacheLayer<St> {
     pub(crate) store: St,
     pub(crate) settings: Settings,
-    ledger: Arc<Ledger>,
+    pub(crate) ledger: Arc<Ledger>,
     metrics: Option<Metrics>,
 }
 
@@ -60,6 +61,15 @@ pub enum Fallbacks {
     Forget,
     /// It is kept as any other.
     Keep,
+}
+
+impl Settings {
+    pub(crate) fn key_of<R: LlmRequest>(&self, call: &Call<R>, derived: Derived) -> Key {
+        key::end(
+            key::begin(call, self.tenants, self.secret.as_ref()),
+            derived,
+        )
+    }
 }
 
 impl<St> CacheLayer<St> {
@@ -216,6 +226,15 @@ impl<St> CacheLayer<St> {
         self.ledger.stats()
     }
 
+    /// For removing answers. Take it from the layer as it is used: it makes keys by the same settings.
+    #[must_use]
+    pub fn handle(&self) -> CacheHandle<St>
+    where
+        St: Store,
+    {
+        CacheHandle::new(self.clone())
+    }
+
     /// The store.
     #[must_use]
     pub const fn store(&self) -> &St {
@@ -236,6 +255,7 @@ impl<S, St: Store> Layer<S> for CacheLayer<St> {
             ledger: self.ledger.clone(),
             flights: Flights::default(),
             resting: Resting::default(),
+            since: self.settings.clock.now(),
         };
         Cache::new(inner, Arc::new(shared))
     }

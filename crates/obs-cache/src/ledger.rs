@@ -25,6 +25,7 @@ pub(crate) struct Ledger {
     failed: PerOperation<Count>,
     saved: PerOperation<Dollars>,
     pub(crate) refreshes: Refreshes,
+    pub(crate) bad_hits: PerOperation<Count>,
     pub(crate) faults: Faults,
     latency: OnceLock<[PerOperation<BoundHistogram>; 2]>,
     registered: AtomicBool,
@@ -112,6 +113,12 @@ impl Ledger {
             "Calls that waited for another's call, which failed.",
             |ledger, operation| ledger.failed[operation].get(),
         );
+        self.count(
+            metrics,
+            "cache_bad_hits_total",
+            "Answers that were reported as wrong, and deleted.",
+            |ledger, operation| ledger.bad_hits[operation].get(),
+        );
         let this = self.clone();
         let what = "Hits among hits and misses, from 0 to 1, since the start.";
         metrics.ratio("cache_hit_rate", what, move |tell| {
@@ -180,6 +187,7 @@ impl Ledger {
             followers_failed: self.failed.sum(),
             saved: self.saved.iter().map(|(_, saved)| saved.get()).sum(),
             store_faults: self.faults.sum(),
+            bad_hits: self.bad_hits.sum(),
             refreshes: self.refreshes.done.sum(),
             refreshes_failed: self.refreshes.failed.sum(),
             refreshes_dropped: self.refreshes.dropped.sum(),

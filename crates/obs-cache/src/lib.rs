@@ -34,6 +34,13 @@
 //!
 //! A request that is not [`cacheable`](obs_core::LlmRequest::cacheable) is treated as `no-store`.
 //!
+//! # Removing answers
+//!
+//! [`CacheLayer::handle`] gives a [`CacheHandle`]: it deletes the answer to one call, purges a namespace or everything in
+//! constant time, and takes reports of wrong answers. A purge counts up a generation that is a part of every key; what
+//! was kept before is not found any more, and goes when its time is over. With Redis the generations are there, and each
+//! process sees a purge within a second. Nothing of it is offered over a network.
+//!
 //! # How calls are counted
 //!
 //! Each call once, in [`Stats`] and in the metrics alike, all with the label `operation`: `cache_hits_total` (of
@@ -41,7 +48,7 @@
 //! `cache_cancelled_total` (dropped, or out of time, before there was an answer), `cache_followers_failed_total`
 //! (waited for another's call, which failed). A call that fails is a miss of its oldest caller.
 //! `cache_hit_rate` is hits among hits and misses; `cache_cost_savings_usd` what the answers of hits had cost;
-//! `cache_refreshes_total` (label `outcome`: done, failed, dropped) are no calls, and in none of the above.
+//! `cache_bad_hits_total` and `cache_refreshes_total` (label `outcome`: done, failed, dropped) are no calls, and in none of the above.
 //! `cache_latency` (seconds, label `hit`) the time of look-up and decoding. Stores add `cache_entries`, `cache_bytes`,
 //! `cache_evictions_total`, `cache_write_drops_total`, `cache_breaker_state` (label `state`),
 //! `cache_breaker_opened_total` and, with the layer, `cache_store_errors_total` (labels `kind` and `op`).
@@ -64,6 +71,7 @@ mod error;
 mod flight;
 mod freshness;
 mod future;
+mod handle;
 mod key;
 mod layer;
 mod ledger;
@@ -81,8 +89,12 @@ pub use self::{
     entry::Entry,
     error::NotCached,
     future::ResponseFuture,
+    handle::CacheHandle,
     layer::{CacheLayer, Fallbacks, Tenants},
     service::Cache,
     stats::Stats,
-    store::{BoxStore, Memory, MemoryStats, Store, StoreError, StoreFault, Tiered, TieredGet},
+    store::{
+        BoxStore, Generation, Memory, MemoryStats, Pending, Purge, Reading, Store, StoreError,
+        StoreFault, Tiered, TieredGet,
+    },
 };

@@ -10,9 +10,9 @@ use obs_core::{BoxError, CacheStatus, Call, Error, LlmRequest, Replay};
 use tower_service::Service;
 
 use crate::{
-    NotCached, ResponseFuture, Stats, Store, StoreFault,
+    NotCached, Reading, ResponseFuture, Stats, Store, StoreFault, Timestamp,
     flight::Flights,
-    key,
+    key::Derived,
     layer::Settings,
     ledger::{Ended, Ledger, Tally},
     lookup::{Joining, Lookup},
@@ -36,6 +36,8 @@ pub(crate) struct Shared<St> {
     pub(crate) ledger: Arc<Ledger>,
     pub(crate) flights: Flights,
     pub(crate) resting: Resting,
+    /// When the service was made.
+    pub(crate) since: Timestamp,
 }
 
 impl<S, St> Cache<S, St> {
@@ -95,37 +97,41 @@ where
             tally.end(Ended::Bypassed);
             return ResponseFuture::direct(self.inner.clone(), call, CacheStatus::Bypass);
         }
-        let key = key::of(
-            &call,
-            shared.settings.tenants,
-            shared.settings.secret.as_ref(),
-        );
-        let now = shared.settings.clock.now();
         let joining = match asked.no_cache {
             true => Joining::Apart,
             false => Joining::Together,
         };
+        let namespace = call.context.namespace.as_deref();
+        // A store may be anybody's code.
+        let reading = catch_unwind(AssertUnwindSafe(|| shared.store.generation(namespace)));
+        let (derived, asking) = match reading {
+            Ok(Reading::Known(generation)) => (Derived::From(generation), None),
+            Ok(Reading::Asking(asking)) => (shared.alone(), Some(asking)),
+            Err(_) => {
+                tally.fault(StoreFault::Panicked);
+                (shared.alone(), None)
+            }
+        };
         let lookup = Lookup {
             inner: self.inner.clone(),
+            key: shared.settings.key_of(&call, derived),
             call,
-            key,
-            now,
+            now: shared.settings.clock.now(),
             joining,
             shared: shared.clone(),
             tally,
         };
-        if asked.no_cache {
-            return ResponseFuture::unasked(lookup);
+        match asking {
+            Some(asking) => ResponseFuture::asking(asking, lookup),
+            None => ResponseFuture::begin(lookup),
         }
-        // A store may be anybody's code.
-        let get = catch_unwind(AssertUnwindSafe(|| shared.store.get(&key, now)));
-        match get {
-            Ok(get) => ResponseFuture::asked(get, lookup),
-            Err(_) => {
-                lookup.tally.fault(StoreFault::Panicked);
-                ResponseFuture::unasked(lookup)
-            }
-        }
+    }
+}
+
+impl<St> Shared<St> {
+    /// What keys are made with while the store cannot say.
+    const fn alone(&self) -> Derived {
+        Derived::Alone { since: self.since }
     }
 }
 

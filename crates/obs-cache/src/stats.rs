@@ -24,6 +24,8 @@ pub struct Stats {
     pub saved: Usd,
     /// Faults of the store in look-ups. None of them failed a call.
     pub store_faults: u64,
+    /// Answers that were [reported](crate::CacheHandle::report_bad_hit) as wrong.
+    pub bad_hits: u64,
     /// Answers that were asked for again in the background.
     pub refreshes: u64,
     /// The same, in vain.

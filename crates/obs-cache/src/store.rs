@@ -1,12 +1,13 @@
 //! Where answers are kept.
 mod boxed;
 mod error;
+mod generation;
 mod memory;
 #[cfg(feature = "redis")]
 mod redis;
 mod tiered;
 
-use std::future::Future;
+use std::future::{Future, ready};
 
 use obs_core::Key;
 use obs_metrics::Metrics;
@@ -16,6 +17,7 @@ pub use self::redis::{RedisGet, RedisStats, RedisStore};
 pub use self::{
     boxed::BoxStore,
     error::{StoreError, StoreFault},
+    generation::{Generation, Pending, Purge, Reading},
     memory::{Memory, MemoryStats},
     tiered::{Tiered, TieredGet},
 };
@@ -42,6 +44,28 @@ pub trait Store: Clone + Send + Sync + 'static {
 
     /// Forgets an entry. It neither waits nor fails.
     fn remove(&self, key: &Key);
+
+    /// Forgets an entry, and is done when it is forgotten. By default as [`remove`](Self::remove), and done at once.
+    ///
+    /// The future ends by itself in bounded time; its error says that the entry may still be there.
+    fn delete(&self, key: &Key) -> Pending<()> {
+        self.remove(key);
+        Box::pin(ready(Ok(())))
+    }
+
+    /// How often answers of this namespace were purged: a part of every key. Always never, for a store that cannot
+    /// purge.
+    ///
+    /// Every call needs it: a store has it at hand, or gives a future that ends in bounded time.
+    fn generation(&self, _namespace: Option<&str>) -> Reading {
+        Reading::Known(Generation::default())
+    }
+
+    /// Counts a purge, in constant time. An error by default: a store need not be able to.
+    fn purge(&self, _what: Purge<'_>) -> Pending<()> {
+        let what = "this kind of store cannot purge";
+        Box::pin(ready(Err(StoreError::new(StoreFault::Other, what))))
+    }
 
     /// Shows what the store counts. The layer calls it when it makes a service; only the first call counts.
     fn observe(&self, _metrics: &Metrics) {}

@@ -4,7 +4,7 @@ use std::{fmt, future::Future, pin::Pin, sync::Arc};
 use obs_core::Key;
 use obs_metrics::Metrics;
 
-use crate::{Entry, Store, StoreError, Timestamp};
+use crate::{Entry, Pending, Purge, Reading, Store, StoreError, Timestamp};
 
 /// A store of a kind that is chosen at run time, for the price of one box a look-up.
 #[derive(Clone)]
@@ -16,6 +16,9 @@ trait AnyStore: Send + Sync {
     fn get(&self, key: &Key, now: Timestamp) -> Get;
     fn put(&self, key: &Key, entry: Entry, now: Timestamp);
     fn remove(&self, key: &Key);
+    fn delete(&self, key: &Key) -> Pending<()>;
+    fn generation(&self, namespace: Option<&str>) -> Reading;
+    fn purge(&self, what: Purge<'_>) -> Pending<()>;
     fn observe(&self, metrics: &Metrics);
 }
 
@@ -40,6 +43,18 @@ impl<S: Store<Get: Send + 'static>> AnyStore for S {
         Store::remove(self, key);
     }
 
+    fn delete(&self, key: &Key) -> Pending<()> {
+        Store::delete(self, key)
+    }
+
+    fn generation(&self, namespace: Option<&str>) -> Reading {
+        Store::generation(self, namespace)
+    }
+
+    fn purge(&self, what: Purge<'_>) -> Pending<()> {
+        Store::purge(self, what)
+    }
+
     fn observe(&self, metrics: &Metrics) {
         Store::observe(self, metrics);
     }
@@ -58,6 +73,18 @@ impl Store for BoxStore {
 
     fn remove(&self, key: &Key) {
         self.0.remove(key);
+    }
+
+    fn delete(&self, key: &Key) -> Pending<()> {
+        self.0.delete(key)
+    }
+
+    fn generation(&self, namespace: Option<&str>) -> Reading {
+        self.0.generation(namespace)
+    }
+
+    fn purge(&self, what: Purge<'_>) -> Pending<()> {
+        self.0.purge(what)
     }
 
     fn observe(&self, metrics: &Metrics) {

@@ -14,7 +14,8 @@ use obs_core::Key;
 use obs_metrics::{Count, Metrics};
 use quick_cache::{Lifecycle, OptionsBuilder, Weighter, sync::Cache};
 
-use crate::{Entry, Store, StoreError, Timestamp};
+use super::generation::Generations;
+use crate::{Entry, Pending, Purge, Reading, Store, StoreError, Timestamp};
 
 /// Memory that the table needs for an entry, beside the entry itself: its key, links, and room to grow.
 const OVERHEAD: usize = 2 * size_of::<(Key, Entry)>();
@@ -34,6 +35,7 @@ pub struct Memory(Arc<Inner>);
 struct Inner {
     entries: Cache<Key, Entry, Weigher, BuildHasherDefault<Taken>, Evictions>,
     evicted: Evictions,
+    generations: Generations,
     observed: AtomicBool,
 }
 
@@ -82,6 +84,7 @@ impl Memory {
         Self(Arc::new(Inner {
             entries: Cache::with_options(options, Weigher, hasher, evicted.clone()),
             evicted,
+            generations: Generations::default(),
             observed: AtomicBool::new(false),
         }))
     }
@@ -124,6 +127,15 @@ impl Store for Memory {
 
     fn remove(&self, key: &Key) {
         self.0.entries.remove(key);
+    }
+
+    fn generation(&self, namespace: Option<&str>) -> Reading {
+        Reading::Known(self.0.generations.read(namespace))
+    }
+
+    fn purge(&self, what: Purge<'_>) -> Pending<()> {
+        self.0.generations.purge(what);
+        Box::pin(ready(Ok(())))
     }
 
     fn observe(&self, metrics: &Metrics) {

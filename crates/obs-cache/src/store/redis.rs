@@ -1,4 +1,6 @@
 //! Answers in Redis, for several processes.
+mod generations;
+
 use std::{
     fmt,
     future::Future,
@@ -16,8 +18,9 @@ use obs_metrics::{Count, Metrics};
 use obs_redis::{Fault, Redis, State};
 use opentelemetry::KeyValue;
 
+use self::generations::Generations;
 use crate::{
-    Entry, Store, StoreError, StoreFault, Timestamp,
+    Entry, Pending, Purge, Reading, Store, StoreError, StoreFault, Timestamp,
     ledger::{Faults, STORE_ERRORS, STORE_ERRORS_WHAT},
 };
 
@@ -33,6 +36,10 @@ const WRITE_PATIENCE: u32 = 10;
 /// A look-up takes at most the [budget](obs_redis::Builder::budget) of the connection, and next to nothing while
 /// the server is away. Writes are off the caller's path, by a [`Background`]: what it has no room for is dropped
 /// and counted. Redis holds answers as they are, unencrypted.
+///
+/// Purges are counted in Redis, under names `obs:gen:..` that do not expire; Redis must not evict them before the
+/// answers (`volatile-ttl` and its like do not). What was read of them is good for a second; then it is read again off
+/// the caller's path. Only the first call in a namespace waits for it, for as long as for a look-up.
 #[derive(Clone)]
 pub struct RedisStore(Arc<Inner>);
 
@@ -41,6 +48,7 @@ struct Inner {
     writes: Redis,
     background: Background,
     ledger: Ledger,
+    generations: Generations,
     observed: AtomicBool,
 }
 
@@ -82,6 +90,7 @@ impl RedisStore {
             writes,
             background,
             ledger: Ledger::default(),
+            generations: Generations::default(),
             observed: AtomicBool::new(false),
         }))
     }
@@ -144,6 +153,40 @@ impl Store for RedisStore {
     fn remove(&self, key: &Key) {
         let key = *key;
         self.write(move |redis| async move { redis.del(name(&key)).await.map(drop) });
+    }
+
+    fn delete(&self, key: &Key) -> Pending<()> {
+        let (redis, name) = (self.0.writes.clone(), name(key));
+        Box::pin(async move {
+            let deleted = redis.del(name).await;
+            deleted.map(drop).map_err(failed)
+        })
+    }
+
+    fn generation(&self, namespace: Option<&str>) -> Reading {
+        let (name, generations) = (generations::name(namespace), self.0.generations.clone());
+        let Some((known, is_old)) = generations.known(&name) else {
+            return Reading::Asking(Box::pin(generations.read(self.0.redis.clone(), name)));
+        };
+        if is_old {
+            let read = generations.read(self.0.redis.clone(), name);
+            // Without room, or without an answer, what is known has to do for another while.
+            let _ = self.0.background.spawn(async { _ = read.await });
+        }
+        Reading::Known(known)
+    }
+
+    fn purge(&self, what: Purge<'_>) -> Pending<()> {
+        let name = match what {
+            Purge::All => generations::name_of_all(),
+            Purge::Namespace(namespace) => generations::name(namespace),
+        };
+        let inner = self.0.clone();
+        Box::pin(async move {
+            let purged = inner.writes.incr(name).await;
+            inner.generations.forget();
+            purged.map(drop).map_err(failed)
+        })
     }
 
     fn observe(&self, metrics: &Metrics) {
@@ -213,6 +256,10 @@ fn name(key: &Key) -> Bytes {
         pair[1] = HEX[usize::from(byte & 15)];
     }
     Bytes::copy_from_slice(&name)
+}
+
+fn failed(fault: Fault) -> StoreError {
+    StoreError::new(kind(&fault), fault)
 }
 
 fn kind(fault: &Fault) -> StoreFault {

@@ -10,7 +10,7 @@ use obs_core::Key;
 use obs_metrics::Metrics;
 use pin_project_lite::pin_project;
 
-use crate::{Entry, Memory, Store, StoreError, Timestamp};
+use crate::{Entry, Memory, Pending, Purge, Reading, Store, StoreError, Timestamp};
 
 /// Memory in front of another store: what is in memory costs no way to the other. Writes go to both; what the other
 /// has is taken into memory for as long as it is good.
@@ -80,6 +80,20 @@ impl<S: Store> Store for Tiered<S> {
     fn remove(&self, key: &Key) {
         self.near.remove(key);
         self.far.remove(key);
+    }
+
+    fn delete(&self, key: &Key) -> Pending<()> {
+        self.near.remove(key);
+        self.far.delete(key)
+    }
+
+    /// The other store's: it is the one that is shared.
+    fn generation(&self, namespace: Option<&str>) -> Reading {
+        self.far.generation(namespace)
+    }
+
+    fn purge(&self, what: Purge<'_>) -> Pending<()> {
+        self.far.purge(what)
     }
 
     fn observe(&self, metrics: &Metrics) {

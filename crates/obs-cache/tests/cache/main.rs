@@ -6,6 +6,7 @@ mod directives;
 mod entries;
 mod flights;
 mod keys;
+mod managing;
 mod memory;
 mod payer;
 mod plain;

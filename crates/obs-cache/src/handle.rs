@@ -1,0 +1,97 @@
+//! What an operator does to a cache.
+use std::future::Future;
+
+use obs_core::{Call, LlmRequest};
+
+use crate::{
+    CacheLayer, Generation, Purge, Reading, Stats, Store, StoreError,
+    key::{self, Derived},
+};
+
+/// Removes answers from the store of a [`CacheLayer`]: from [`CacheLayer::handle`].
+///
+/// It makes keys as the layer does that it was taken from, so take it when that is set up. A call that is under way
+/// when its answer is deleted keeps what it brings; one that is under way during a purge keeps it where nobody finds it.
+///
+/// None of the futures need be awaited at once, but nothing happens before they are polled; dropping one leaves open
+/// whether it was done.
+#[derive(Clone, Debug)]
+pub struct CacheHandle<St> {
+    layer: CacheLayer<St>,
+}
+
+impl<St: Store> CacheHandle<St> {
+    pub(crate) const fn new(layer: CacheLayer<St>) -> Self {
+        Self { layer }
+    }
+
+    /// Deletes the answer to this call: of its tenant, in its namespace. No error if there is none.
+    ///
+    /// Other processes that hold it in their memory ([`Tiered`](crate::Tiered)) hold it until it is no longer fresh:
+    /// there, [`purge_namespace`](Self::purge_namespace) reaches all.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be reached.
+    pub fn delete<R: LlmRequest>(
+        &self,
+        call: &Call<R>,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send + use<St, R> {
+        let settings = &self.layer.settings;
+        let begun = key::begin(call, settings.tenants, settings.secret.as_ref());
+        let reading = self
+            .layer
+            .store
+            .generation(call.context.namespace.as_deref());
+        let store = self.layer.store.clone();
+        async move {
+            let generation: Generation = match reading {
+                Reading::Known(generation) => generation,
+                Reading::Asking(asking) => asking.await?,
+            };
+            let key = key::end(begun, Derived::From(generation));
+            store.delete(&key).await
+        }
+    }
+
+    /// The answer that the cache gave to this call was wrong: it is counted (`cache_bad_hits_total`,
+    /// [`Stats::bad_hits`]), and deleted as by [`delete`](Self::delete).
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be reached. It is counted all the same.
+    pub fn report_bad_hit<R: LlmRequest>(
+        &self,
+        call: &Call<R>,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send + use<St, R> {
+        self.layer.ledger.bad_hits[call.request.operation()].inc();
+        self.delete(call)
+    }
+
+    /// Purges the answers of one namespace, of all its tenants, in constant time: they are not found any more, and
+    /// go when their time is over or room is needed. `None`: of the calls that name no namespace.
+    ///
+    /// Other processes see it within a second of the next call in that namespace.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be reached, or is of a kind that cannot purge.
+    pub async fn purge_namespace(&self, namespace: Option<&str>) -> Result<(), StoreError> {
+        self.layer.store.purge(Purge::Namespace(namespace)).await
+    }
+
+    /// The same with all answers.
+    ///
+    /// # Errors
+    ///
+    /// As [`purge_namespace`](Self::purge_namespace).
+    pub async fn purge_all(&self) -> Result<(), StoreError> {
+        self.layer.store.purge(Purge::All).await
+    }
+
+    /// What the layer counts.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        self.layer.stats()
+    }
+}
