@@ -1,13 +1,13 @@
-//! A stream whose domain changes half-way: what a model, the rule, and a model under watch make of it.
+//! A stream whose domain changes half-way: what the rule, a model, and a model under watch make of it.
 //!
 //! ```sh
-//! cargo run -p obs-learn --release --example drift -- LOG.jsonl.gz
+//! cargo run -p obs-learn --release --example drift -- LOG.jsonl.gz [SHARE OF OUTCOMES KNOWN] [untold]
 //! ```
 //!
 //! Half of the log's groups are the old domain: a model is trained on 70 % of their rows, and the rest of them begins the stream. Then
 //! come the rows of the other groups, all new to it. Every policy gives the same share of calls to the premium route, so what differs is
-//! the quality. Printed is the part of the quality gap that each recovers before and after the change, over several
-//! splits into domains, and the regret: answers lost, in a thousand calls, against the best of the fixed policies in hindsight.
+//! the quality. Printed is the part of the quality gap that each recovers before and after the change, with standard errors over
+//! several splits into domains, and the regret against the best of the fixed policies in hindsight. With `untold`, no policy knows groups.
 
 #[path = "support/log.rs"]
 mod log;
@@ -17,7 +17,7 @@ use std::error::Error;
 use std::sync::Arc;
 
 use log::Logged;
-use obs_learn::{Dataset, Goal, Online, Target, Trainer};
+use obs_learn::{By, Dataset, Goal, Model, Online, Target, Trainer};
 
 const SHARE: f64 = 0.3;
 const SPLITS: u64 = 10;
@@ -31,16 +31,19 @@ const POLICIES: [&str; 5] = [
 /// Those that learn nothing of what comes.
 const FIXED: usize = 4;
 
+/// One part of the stream, over all splits.
+#[derive(Default)]
+struct Part {
+    recovered: Vec<[f64; POLICIES.len()]>,
+    by_rule: Vec<f64>,
+}
+
 fn main() -> Result<(), Box<dyn Error>> {
     let mut args = std::env::args().skip(1);
-    let path = args.next().ok_or("name a log")?;
-    let log = log::read(&path)?;
-    // Of what share of the calls the outcome is known, and whether their groups are.
-    let feedback: f64 = args.next().map_or(Ok(1.0), |share| share.parse())?;
+    let log = log::read(&args.next().ok_or("name a log")?)?;
+    let known: f64 = args.next().map_or(Ok(1.0), |share| share.parse())?;
     let told = args.next().as_deref() != Some("untold");
-    let mut before = vec![Vec::new(); POLICIES.len()];
-    let mut after = before.clone();
-    let (mut falls, mut fallen) = (Vec::new(), Vec::new());
+    let mut parts = [Part::default(), Part::default()];
     for split in 0..SPLITS {
         let (train, old, new) = domains(&log, split);
         let mut data = Dataset::new();
@@ -64,72 +67,61 @@ fn main() -> Result<(), Box<dyn Error>> {
                 .train(&data, |_, _| ())?
                 .model,
         );
-        let mut policies = Policies::new(&model, split, feedback, told);
-        for (part, recovered) in [(&old, &mut before), (&new, &mut after)] {
-            for (policy, share) in policies.run(part).into_iter().enumerate() {
-                recovered[policy].push(share);
-            }
-            fallen.push(policies.time_fallen(part.len()));
+        let mut policies = Policies::new(&model, split, known, told);
+        for (part, rows) in parts.iter_mut().zip([&old, &new]) {
+            part.recovered.push(policies.run(rows));
+            part.by_rule
+                .push(std::mem::take(&mut policies.by_rule) as f64 / rows.len() as f64);
         }
-        falls.push(policies.online.watch().falls as f64);
     }
     println!(
-        "{SPLITS} splits, {:.0} % of the calls premium, outcomes known of {:.0} %",
+        "{SPLITS} splits, {:.0} % of the calls premium, outcomes known of {:.0} %, groups {}",
         SHARE * 100.0,
-        feedback * 100.0
+        known * 100.0,
+        if told { "told" } else { "untold" }
     );
+    let line = |name: &str, of: &dyn Fn(&Part) -> Vec<f64>| {
+        println!(
+            "{name:52} {:>18} {:>18}",
+            shown(&of(&parts[0])),
+            shown(&of(&parts[1]))
+        );
+    };
     println!(
-        "{:28} {:>22} {:>22}",
+        "{:52} {:>18} {:>18}",
         "part of the gap recovered", "before", "after"
     );
     for (policy, name) in POLICIES.iter().enumerate() {
-        println!(
-            "{name:28} {:>22} {:>22}",
-            shown(&before[policy]),
-            shown(&after[policy])
-        );
+        line(name, &|part| {
+            part.recovered.iter().map(|of| of[policy]).collect()
+        });
     }
-    println!("advantage over the best fixed policy in hindsight (negative: regret)");
-    for policy in FIXED..POLICIES.len() {
-        println!(
-            "{:28} {:>22} {:>22}",
-            POLICIES[policy],
-            shown(&regret(&before, policy)),
-            shown(&regret(&after, policy))
-        );
-    }
-    println!(
-        "falls {}; share of the time by the rule: before {}, after {}",
-        shown(&falls),
-        shown(&fallen.iter().copied().step_by(2).collect::<Vec<_>>()),
-        shown(
-            &fallen
+    let online = FIXED;
+    for (fixed, name) in POLICIES.iter().enumerate().take(FIXED) {
+        line(&format!("online over {name}"), &|part| {
+            part.recovered
                 .iter()
-                .copied()
-                .skip(1)
-                .step_by(2)
-                .collect::<Vec<_>>()
-        )
-    );
+                .map(|of| of[online] - of[fixed])
+                .collect()
+        });
+    }
+    line("online over the best fixed one in hindsight", &|part| {
+        part.recovered
+            .iter()
+            .map(|of| of[online] - of[..FIXED].iter().copied().fold(f64::MIN, f64::max))
+            .collect()
+    });
+    line("share of the calls that the rule decided", &|part| {
+        part.by_rule.clone()
+    });
     Ok(())
-}
-
-fn regret(recovered: &[Vec<f64>], policy: usize) -> Vec<f64> {
-    (0..recovered[0].len())
-        .map(|split| {
-            let best = (0..FIXED)
-                .map(|fixed| recovered[fixed][split])
-                .fold(f64::MIN, f64::max);
-            recovered[policy][split] - best
-        })
-        .collect()
 }
 
 fn shown(values: &[f64]) -> String {
     let count = values.len() as f64;
     let mean = values.iter().sum::<f64>() / count;
     let variance = values.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / (count - 1.0);
-    format!("{mean:.3} +- {:.3}", (variance / count).sqrt())
+    format!("{mean:+.3} +- {:.3}", (variance / count).sqrt())
 }
 
 /// Rows to learn from, the rest of the old domain, and the new domain.
@@ -150,7 +142,7 @@ fn domains(log: &[Logged], split: u64) -> (Vec<&Logged>, Vec<&Logged>, Vec<&Logg
 
 struct Policies {
     chance: Chance,
-    feedback: f64,
+    known: f64,
     length: Target,
     frozen: f64,
     model: Target,
@@ -160,11 +152,11 @@ struct Policies {
 }
 
 impl Policies {
-    fn new(model: &Arc<obs_learn::Model>, split: u64, feedback: f64, told: bool) -> Self {
+    fn new(model: &Arc<Model>, split: u64, known: f64, told: bool) -> Self {
         let start = model.threshold(Goal::Share(SHARE));
         Self {
             chance: Chance(split * 2 + 2),
-            feedback,
+            known,
             length: Target::new(SHARE, f64::from(start.length), 0.005),
             frozen: f64::from(start.gain),
             model: Target::new(SHARE, f64::from(start.gain), 0.0005),
@@ -175,7 +167,7 @@ impl Policies {
     }
 
     /// The part of the gap that each policy recovers, corrected for the share of calls that it spent.
-    fn run(&mut self, rows: &[&Logged]) -> Vec<f64> {
+    fn run(&mut self, rows: &[&Logged]) -> [f64; POLICIES.len()] {
         let mut won = [0.0; POLICIES.len()];
         let mut spent = [0.0; POLICIES.len()];
         let mut gap = 0.0;
@@ -199,20 +191,13 @@ impl Policies {
                     spent[policy] += 1.0;
                 }
             }
-            self.by_rule += usize::from(online.by == obs_learn::By::Rule);
-            if self.chance.unit() < self.feedback {
+            self.by_rule += usize::from(online.by == By::Rule);
+            if self.chance.unit() < self.known {
                 self.online.observe(&online, delta as f32);
             }
         }
         // Each is set against chance at the share that it really spent, and then put at the share that was wished.
-        won.iter()
-            .zip(spent)
-            .map(|(won, spent)| won / gap - spent / rows.len() as f64 + SHARE)
-            .collect()
-    }
-
-    fn time_fallen(&mut self, calls: usize) -> f64 {
-        std::mem::take(&mut self.by_rule) as f64 / calls as f64
+        std::array::from_fn(|policy| won[policy] / gap - spent[policy] / rows.len() as f64 + SHARE)
     }
 }
 

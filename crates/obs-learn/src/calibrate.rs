@@ -28,11 +28,14 @@ pub struct Calibration {
     pub error: f64,
 }
 
+/// A score that tells nothing, or the contrary, keeps its order by so much.
+const LEAST_SLOPE: f64 = 1e-3;
+
 /// Groups of predictions for the calibration error.
 const BINS: usize = 10;
 
 impl Line {
-    /// The line under which the labels are most probable.
+    /// The line under which the labels are most probable, of those that do not turn the order of the scores round.
     pub(crate) fn fit(points: impl Iterator<Item = (f32, f32)> + Clone) -> Self {
         let count = points.clone().count().max(1) as f64;
         let mean = points.clone().map(|(x, _)| f64::from(x)).sum::<f64>() / count;
@@ -72,6 +75,9 @@ impl Line {
             }
             slope /= spread;
         }
+        if slope < LEAST_SLOPE {
+            (slope, bias) = (LEAST_SLOPE, logit(label.clamp(1e-4, 1.0 - 1e-4)));
+        }
         Self {
             slope: slope as f32,
             bias: (bias - slope * mean) as f32,
@@ -86,7 +92,7 @@ impl Line {
 }
 
 impl Calibration {
-    /// From held-out logits with their labels and folds. A model may not be turned round by its calibration: slopes are kept above zero.
+    /// From held-out logits with their labels and folds.
     pub(crate) fn cross_fitted(logits: &[f32], labels: &[f32], folds: &[u32]) -> Self {
         let fit = |without: Option<u32>| {
             let points = logits
@@ -94,11 +100,7 @@ impl Calibration {
                 .zip(labels)
                 .zip(folds)
                 .filter(move |(_, fold)| Some(**fold) != without);
-            let line = Line::fit(points.map(|((x, y), _)| (*x, *y)));
-            Line {
-                slope: line.slope.max(1e-3),
-                ..line
-            }
+            Line::fit(points.map(|((x, y), _)| (*x, *y)))
         };
         let lines: Vec<Line> = (0..=folds.iter().copied().max().unwrap_or(0))
             .map(|fold| fit(Some(fold)))

@@ -1,4 +1,11 @@
-//! Learns from logged outcomes which prompts gain by the premium model.
+#![doc = include_str!("../README.md")]
+//!
+//! # What it is made of
+//!
+//! [`Trainer`] makes a [`Model`] of a [`Dataset`], with its [`Comparison`]s and its [`Gate`]. [`Outcomes`] has the figures of any
+//! order of prompts, whoever made it. [`Target`] keeps a share of premium calls; [`Online`] puts model, target, corrections and
+//! [`Monitor`] together for traffic. The crate keeps no logs, makes no calls, reads no clock and spawns nothing.
+
 mod calibrate;
 mod dataset;
 mod evaluate;
@@ -10,6 +17,7 @@ mod folds;
 mod gate;
 mod goal;
 mod header;
+mod held_out;
 mod model;
 mod online;
 mod prompt;

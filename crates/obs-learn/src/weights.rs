@@ -1,6 +1,7 @@
 //! What a model knows, and the one formula by which it is used in training, in tests and in service.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use crate::dataset::{Dataset, Row};
 use crate::features::{BUCKETS, Dense, FEATURES};
@@ -17,7 +18,7 @@ pub(crate) struct Scaling {
 }
 
 /// Weights of words and pairs of words.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub(crate) struct Words {
     /// One for each bucket, in units of `step`.
     pub(crate) weights: Box<[i8]>,
@@ -92,6 +93,15 @@ impl Words {
     pub(crate) fn part(&self, sum: i32, count: u32) -> f32 {
         // Each prompt has the same length as a vector, however many words it has.
         self.step * sum as f32 / (count.max(1) as f32).sqrt()
+    }
+}
+
+impl fmt::Debug for Words {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Words")
+            .field("weights", &self.weights.len())
+            .field("step", &self.step)
+            .finish()
     }
 }
 

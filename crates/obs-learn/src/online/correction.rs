@@ -18,6 +18,8 @@ const FADING: f32 = 0.9995;
 /// A slope, a bias, and a bias for each group, each learned by Newton's method, one outcome a step.
 #[derive(Debug)]
 pub(super) struct Correction {
+    /// The logit about which the slope turns, so that it does not shift what is usual.
+    centre: f32,
     slope: Cell,
     bias: Cell,
     groups: Box<[Cell]>,
@@ -32,25 +34,37 @@ struct Cell {
 }
 
 impl Correction {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(centre: f32) -> Self {
         Self {
+            centre,
             slope: Cell::default(),
             bias: Cell::default(),
             groups: (0..SLOTS).map(|_| Cell::default()).collect(),
         }
     }
 
-    pub(super) fn apply(&self, logit: f32, slot: Option<u8>) -> f32 {
+    /// Where a logit stands among others: all that a threshold has to know. What shifts all of them alike is not in it, so
+    /// that a threshold need not follow that.
+    pub(super) fn order(&self, logit: f32, slot: Option<u8>) -> f32 {
         let group = slot.map_or(0.0, |slot| self.groups[slot as usize].get());
         // Not below zero: a model that is wrong the other way round is one for the rule to replace.
-        (1.0 + self.slope.get()).max(0.0) * logit + self.bias.get() + group
+        (1.0 + self.slope.get()).max(0.0) * (logit - self.centre) + group
+    }
+
+    /// The corrected logit.
+    pub(super) fn apply(&self, logit: f32, slot: Option<u8>) -> f32 {
+        self.order(logit, slot) + self.centre + self.bias.get()
     }
 
     pub(super) fn learn(&self, logit: f32, slot: Option<u8>, gain: f32) {
         let predicted = sigmoid(self.apply(logit, slot));
         let (missed, told) = (gain - predicted, predicted * (1.0 - predicted));
-        self.slope
-            .step(missed * logit, told * logit * logit, SLOPE_PRIOR);
+        let from_centre = logit - self.centre;
+        self.slope.step(
+            missed * from_centre,
+            told * from_centre * from_centre,
+            SLOPE_PRIOR,
+        );
         self.bias.step(missed, told, BIAS_PRIOR);
         if let Some(slot) = slot {
             self.groups[slot as usize].step(missed, told, GROUP_PRIOR);

@@ -18,12 +18,14 @@ use crate::{Prompt, Target};
 
 /// A step of a threshold, as a share of how far the middle 80 % of the scores lie apart.
 const STEP: f64 = 0.002;
+/// Scores that lie closer than this, in logits, are spread by what is learned of groups.
+const LEAST_SPREAD: f64 = 0.5;
 
 /// A model in traffic.
 ///
 /// Decides calls so that a share of them goes to the premium route, by the model while it stands and by the length of the prompt
-/// while it does not. What came of a call, where both answers are known, is told with [`Online::observe`]: it corrects the model's
-/// bias and slope, and a bias for each group; and it tells whether model or rule foresaw it better, see [`Monitor`].
+/// while it does not. What came of a call, where both answers are known, is told with [`Online::observe`]: it corrects bias
+/// and slope of model and rule alike, and a bias for each group; and it tells whether model or rule foresaw it better, see [`Monitor`].
 ///
 /// Outcomes should come from calls drawn at random, such as shadow comparisons: those of cheap calls alone would tell of cheap calls alone.
 ///
@@ -76,23 +78,24 @@ impl Online {
         } = model.threshold(goal);
         let at = |share| model.threshold(Goal::Share(share));
         let logit_of = |gain: f32| logit(f64::from(gain).clamp(1e-6, 1.0 - 1e-6));
-        // A spread of zero comes of scores that are all alike; the step must still be one.
-        let step = |low: f64, high: f64| STEP * (high - low).abs().max(0.01);
+        let rule = |length| model.header().rule.at(length);
+        let step = |low: f64, high: f64| STEP * (high - low).abs().max(LEAST_SPREAD);
         let (high, low) = (at(0.1), at(0.9));
+        let usual = logit(model.header().trained.gain.clamp(1e-4, 1.0 - 1e-4));
         let better = model.gate().better;
         Self {
             by_model: Target::new(
                 f64::from(share),
-                logit_of(gain),
+                logit_of(gain) - usual,
                 step(logit_of(low.gain), logit_of(high.gain)),
             ),
             by_rule: Target::new(
                 f64::from(share),
-                f64::from(length),
-                step(low.length.into(), high.length.into()),
+                f64::from(rule(length)) - usual,
+                step(rule(low.length).into(), rule(high.length).into()),
             ),
-            correction: Correction::new(),
-            rule: Correction::new(),
+            correction: Correction::new(usual as f32),
+            rule: Correction::new(usual as f32),
             stands: AtomicBool::new(better),
             monitor: Mutex::new(Monitor::new(better)),
             model,
@@ -114,21 +117,19 @@ impl Online {
     pub fn decide(&self, group: Option<&str>, prompt: &(impl Prompt + ?Sized)) -> Decision {
         let evidence = self.model.read(group, prompt);
         let slot = group.map(slot);
-        let logit = self.correction.apply(evidence.logit, slot);
-        let rule_logit = self
-            .rule
-            .apply(self.model.header().rule.at(evidence.length), None);
+        let rule = self.model.header().rule.at(evidence.length);
         // Both thresholds follow the traffic, so that either can take over at any time.
-        let by_model = self.by_model.admit(f64::from(logit));
-        let by_rule = self.by_rule.admit(f64::from(evidence.length));
+        let by_model = self
+            .by_model
+            .admit(f64::from(self.correction.order(evidence.logit, slot)));
+        let by_rule = self.by_rule.admit(f64::from(self.rule.order(rule, slot)));
         let by = self.stands();
-        let premium = if by == By::Model { by_model } else { by_rule };
         Decision {
-            premium,
+            premium: if by == By::Model { by_model } else { by_rule },
             by,
             evidence,
-            logit,
-            rule_logit,
+            logit: self.correction.apply(evidence.logit, slot),
+            rule_logit: self.rule.apply(rule, slot),
             slot,
         }
     }
@@ -154,7 +155,7 @@ impl Online {
             .learn(decision.evidence.logit, decision.slot, gain);
         self.rule.learn(
             self.model.header().rule.at(decision.evidence.length),
-            None,
+            decision.slot,
             gain,
         );
     }

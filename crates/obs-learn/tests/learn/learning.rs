@@ -1,0 +1,268 @@
+//! What is learned where the truth is known, and what is refused where there is none.
+
+use crate::support::{Chance, dataset, rows, trained, trainer};
+use obs_learn::{Dataset, Goal, Outcomes, STRUCTURE, TrainError, Trainer, WORDS};
+
+#[test]
+fn finds_the_words_that_decide() {
+    let fresh = rows(1500, 99, 2.0);
+    let outcomes = Outcomes::independent(fresh.iter().map(|row| f32::from(row.gained)).collect());
+    let area = |scores: Vec<f32>| outcomes.curve(&scores).area();
+    let truth = area(fresh.iter().map(|row| row.truth).collect());
+    let model = area(
+        fresh
+            .iter()
+            .map(|row| trained().model.predict(row.prompt.as_str()))
+            .collect(),
+    );
+    assert!(truth > 0.68, "the task has an answer: {truth}");
+    assert!(model > truth - 0.03, "{model} of {truth}");
+    assert_eq!(trained().model.header().family, WORDS);
+}
+
+#[test]
+fn probabilities_mean_what_they_say() {
+    let fresh = rows(1500, 98, 2.0);
+    let mean = |values: &mut dyn Iterator<Item = f32>| values.sum::<f32>() / fresh.len() as f32;
+    let model = &trained().model;
+    let off = mean(
+        &mut fresh
+            .iter()
+            .map(|row| (model.predict(row.prompt.as_str()) - row.truth).abs()),
+    );
+    let lean = mean(
+        &mut fresh
+            .iter()
+            .map(|row| model.predict(row.prompt.as_str()) - row.truth),
+    );
+    assert!(off < 0.08, "mean distance from the truth {off}");
+    assert!(lean.abs() < 0.03, "mean lean {lean}");
+    let calibration = model.header().calibration;
+    assert!(calibration.error < 0.08, "{calibration:?}");
+    assert!(
+        calibration.log_loss < calibration.log_loss_of_mean,
+        "{calibration:?}"
+    );
+}
+
+#[test]
+fn the_gate_lets_truth_pass() {
+    let gate = trained().model.gate();
+    assert!(gate.better, "{gate}");
+    assert_eq!(gate.checks.len(), 2);
+    assert!(
+        gate.to_string()
+            .starts_with("better than the rule: above the prompt length on held-out groups by +")
+    );
+}
+
+#[test]
+fn the_gate_refuses_noise() {
+    for seed in 0..3 {
+        let training = trainer()
+            .train(&dataset(&rows(600, 50 + seed, 0.0)), |_, _| ())
+            .expect("there is a gap");
+        assert!(!training.model.gate().better, "{}", training.model.gate());
+        assert!(
+            training
+                .model
+                .gate()
+                .to_string()
+                .starts_with("not better than the rule")
+        );
+    }
+}
+
+#[test]
+fn the_gate_refuses_the_rule_itself() {
+    let mut chance = Chance(5);
+    let mut data = Dataset::new();
+    for _ in 0..600 {
+        let words = 3 + chance.below(60);
+        let prompt: Vec<String> = (0..words)
+            .map(|_| format!("w{}", chance.below(500)))
+            .collect();
+        let gained = chance.unit() < words as f32 / 80.0;
+        let group = format!("{}", chance.below(10));
+        data.push(
+            Some(&group),
+            prompt.join(" ").as_str(),
+            f32::from(!gained),
+            1.0,
+        )
+        .expect("from 0 to 1");
+    }
+    let training = trainer().train(&data, |_, _| ()).expect("there is a gap");
+    assert!(!training.model.gate().better, "{}", training.model.gate());
+}
+
+#[test]
+fn words_that_tell_nothing_are_left_out() {
+    let model = trainer()
+        .train(&dataset(&rows(600, 60, 0.0)), |_, _| ())
+        .expect("there is a gap")
+        .model;
+    assert_eq!(model.header().family, STRUCTURE);
+}
+
+#[test]
+fn a_repeated_prompt_is_not_known_by_heart() {
+    // Forty prompts of pure chance, each twenty times with the same outcome: by heart one would be perfect.
+    let mut data = Dataset::new();
+    for row in rows(40, 70, 0.0).iter().cycle().take(800) {
+        data.push(None, row.prompt.as_str(), f32::from(!row.gained), 1.0)
+            .expect("from 0 to 1");
+    }
+    let training = trainer().train(&data, |_, _| ()).expect("there is a gap");
+    let area = training.rows.get(WORDS).expect("a contender").curve.area();
+    assert!(area < 0.75, "{area}");
+}
+
+#[test]
+fn a_group_that_was_seen_has_a_prior_and_an_unknown_one_has_none() {
+    let mut chance = Chance(8);
+    let mut data = Dataset::new();
+    for row in rows(800, 80, 0.0) {
+        let hard = row.group.as_str() < "group 3";
+        let gained = chance.unit() < if hard { 0.7 } else { 0.1 };
+        data.push(
+            Some(&row.group),
+            row.prompt.as_str(),
+            f32::from(!gained),
+            1.0,
+        )
+        .expect("from 0 to 1");
+    }
+    let model = trainer()
+        .train(&data, |_, _| ())
+        .expect("there is a gap")
+        .model;
+    let gain = |group| model.read(group, "w1 w2 w3 w4 w5 w6 w7 w8 w9").gain();
+    assert!(gain(Some("group 1")) > 0.5, "{}", gain(Some("group 1")));
+    assert!(gain(Some("group 7")) < 0.25, "{}", gain(Some("group 7")));
+    assert_eq!(gain(Some("never seen")), gain(None));
+    let alone = trainer()
+        .prompts_alone()
+        .train(&data, |_, _| ())
+        .expect("there is a gap")
+        .model;
+    assert_eq!(alone.read(Some("group 1"), "w1"), alone.read(None, "w1"));
+}
+
+#[test]
+fn the_same_rows_and_seed_give_the_same_bytes() {
+    let data = dataset(&rows(300, 3, 2.0));
+    let file = |trainer: Trainer| {
+        trainer
+            .train(&data, |_, _| ())
+            .expect("there is a gap")
+            .model
+            .to_json()
+    };
+    let first = file(trainer().seed(4));
+    assert_eq!(first, file(trainer().seed(4)));
+    assert_ne!(first, file(trainer().seed(5)));
+}
+
+#[test]
+fn graded_answers_are_learned_from() {
+    let mut data = Dataset::new();
+    for row in rows(800, 30, 2.0) {
+        let (cheap, premium) = if row.gained { (0.3, 0.8) } else { (0.7, 0.7) };
+        data.push(Some(&row.group), row.prompt.as_str(), cheap, premium)
+            .expect("from 0 to 1");
+    }
+    let model = trainer()
+        .train(&data, |_, _| ())
+        .expect("there is a gap")
+        .model;
+    let (hard, easy) = (
+        model.predict("w1 w2 lemma w3 w4 w5 w6 w7 w8"),
+        model.predict("w1 w2 hello w3 w4 w5 w6 w7 w8"),
+    );
+    assert!(hard > easy + 0.1, "{hard} {easy}");
+    assert!(hard < 0.5, "no more than what there is to gain: {hard}");
+}
+
+#[test]
+fn progress_is_told_to_its_end() {
+    let mut told = Vec::new();
+    trainer()
+        .train(&dataset(&rows(120, 2, 1.0)), |done, total| {
+            told.push((done, total))
+        })
+        .expect("there is a gap");
+    let total = told.len() as u32;
+    assert_eq!(
+        told,
+        (1..=total).map(|done| (done, total)).collect::<Vec<_>>()
+    );
+}
+
+#[test]
+fn rows_that_teach_nothing_are_refused() {
+    let refused = |data: &Dataset| {
+        trainer()
+            .train(data, |_, _| ())
+            .expect_err("nothing to learn")
+    };
+    assert_eq!(
+        refused(&dataset(&rows(99, 1, 1.0))),
+        TrainError::TooFewRows(99)
+    );
+    let mut data = Dataset::new();
+    for row in rows(200, 1, 1.0) {
+        data.push(None, row.prompt.as_str(), 0.5, 0.5)
+            .expect("from 0 to 1");
+    }
+    assert_eq!(
+        refused(&data),
+        TrainError::NoGap {
+            cheap: 0.5,
+            premium: 0.5
+        }
+    );
+    for bad in [f32::NAN, -0.1, 1.1, f32::INFINITY] {
+        let error = data.push(None, "a", 0.0, bad).expect_err("out of range");
+        assert_eq!(error.route, "premium");
+        data.push(None, "a", bad, 0.0).expect_err("out of range");
+    }
+    assert_eq!(data.len(), 200, "what is refused is not kept");
+}
+
+#[test]
+fn thresholds_grant_what_is_wished() {
+    let (model, fresh) = (&trained().model, rows(1500, 97, 2.0));
+    for share in [0.1, 0.3, 0.62] {
+        let at = model.threshold(Goal::Share(share));
+        let admitted = fresh
+            .iter()
+            .filter(|row| model.predict(row.prompt.as_str()) >= at.gain)
+            .count();
+        let real = admitted as f64 / fresh.len() as f64;
+        assert!((real - share).abs() < 0.1, "{real} for {share}");
+        assert!((f64::from(at.share) - share).abs() < 1e-6);
+    }
+    for wish in [0.5, 0.9] {
+        let at = model.threshold(Goal::Recovered(wish));
+        let gains = fresh.iter().filter(|row| row.gained);
+        let kept = gains
+            .clone()
+            .filter(|row| model.predict(row.prompt.as_str()) >= at.gain)
+            .count();
+        let kept = kept as f64 / gains.count() as f64;
+        assert!((kept - wish).abs() < 0.08, "{kept} for {wish}");
+        assert!(f64::from(at.share) < wish, "cheaper than by chance");
+    }
+    assert_eq!(
+        model.threshold(Goal::Recovered(2.0)).share,
+        1.0,
+        "what cannot be had costs all"
+    );
+    assert_eq!(model.threshold(Goal::Share(0.0)).share, 0.0);
+    assert_eq!(
+        model.threshold(Goal::Share(f64::NAN)).share,
+        1.0,
+        "no number is no saving"
+    );
+}

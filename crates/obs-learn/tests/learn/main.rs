@@ -1,0 +1,8 @@
+//! The whole of it through its public face: learning, figures, files, prompts and traffic.
+
+mod evaluation;
+mod files;
+mod learning;
+mod prompts;
+mod support;
+mod traffic;
