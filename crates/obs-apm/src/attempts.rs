@@ -2,11 +2,14 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, OnceLock},
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use obs_core::{Attempt, AttemptListener, Outcome, Paid};
-use obs_metrics::{Capped, Count, DEFAULT_CAP, Dollars, Metrics, PerOperation};
+use obs_metrics::{Capped, Count, DEFAULT_CAP, Dollars, Metrics, OTHER, PerOperation};
 use opentelemetry::{KeyValue, Value};
 
 use crate::{
@@ -20,6 +23,10 @@ use crate::{
 /// The route of attempts that no router made.
 const NO_ROUTE: &str = "none";
 
+/// Most pairs of a model and a route that are told apart. The SDK keeps 2,000 label sets of an instrument, and four outcomes
+/// make four of each pair.
+const PAIRS: usize = 400;
+
 /// What is counted of attempts.
 #[derive(Debug)]
 pub(crate) struct Attempts {
@@ -28,6 +35,8 @@ pub(crate) struct Attempts {
     providers: HashMap<Arc<str>, Arc<str>>,
     models: Capped<Model>,
     tokens: Tokens,
+    /// How many series there are.
+    pairs: AtomicUsize,
 }
 
 #[derive(Debug)]
@@ -77,6 +86,7 @@ impl Attempts {
                 .collect(),
             models: Capped::new(setup.max_models),
             tokens: Tokens::new(metrics, conventions),
+            pairs: AtomicUsize::new(0),
         });
         for (route, model, _) in &setup.routes {
             attempts.series(model, Some(route));
@@ -139,25 +149,39 @@ impl Attempts {
     }
 
     fn series(&self, model: &str, route: Option<&Arc<str>>) -> Arc<Series> {
-        let model = self.models.entry(model, |name| Model {
-            name: name.clone(),
-            routes: Capped::new(DEFAULT_CAP),
-        });
+        let entry = |model: &str| {
+            self.models.entry(model, |name| Model {
+                name: name.clone(),
+                routes: Capped::new(DEFAULT_CAP),
+            })
+        };
+        let model = entry(model);
+        let name = route.map_or(NO_ROUTE, |route| route);
+        if let Some(series) = model.routes.get(name) {
+            return series;
+        }
+        let room = self.pairs.load(Ordering::Relaxed) < PAIRS;
+        let (model, name) = match room {
+            true => (model, name),
+            false => (entry(OTHER), OTHER),
+        };
         // The rest of the routes may have several providers: it is said to be of that of the layer.
         let provider = route.and_then(|route| self.providers.get(route));
         let provider = provider.unwrap_or(&self.provider);
-        let route = route.map_or(NO_ROUTE, |route| route);
-        model.routes.entry(route, |route| Series {
-            provider: provider.clone(),
-            labels: [
-                KeyValue::new("model", model.name.clone()),
-                KeyValue::new("route", route.clone()),
-            ],
-            ended: Ended::default(),
-            cost: Dollars::new(),
-            estimated: Dollars::new(),
-            unknown: Unknown::default(),
-            used: PerOperation::default(),
+        model.routes.entry(name, |route| {
+            self.pairs.fetch_add(1, Ordering::Relaxed);
+            Series {
+                provider: provider.clone(),
+                labels: [
+                    KeyValue::new("model", model.name.clone()),
+                    KeyValue::new("route", route.clone()),
+                ],
+                ended: Ended::default(),
+                cost: Dollars::new(),
+                estimated: Dollars::new(),
+                unknown: Unknown::default(),
+                used: PerOperation::default(),
+            }
         })
     }
 

@@ -75,6 +75,12 @@ impl<T> Capped<T> {
         entry
     }
 
+    /// What is kept for this very name, if anything is.
+    pub fn get(&self, name: &str) -> Option<Arc<T>> {
+        let kept = self.kept.read().unwrap_or_else(PoisonError::into_inner);
+        kept.get(name).cloned()
+    }
+
     /// Shows everything that is kept, in no order.
     pub fn for_each(&self, mut show: impl FnMut(&Arc<str>, &T)) {
         let kept = self.kept.read().unwrap_or_else(PoisonError::into_inner);
@@ -103,6 +109,15 @@ mod tests {
         assert_eq!(&*names.name("c"), OTHER);
         assert_eq!(&*names.name("d"), OTHER);
         assert_eq!(&*names.name("a"), "a");
+    }
+
+    #[test]
+    fn what_is_not_kept_is_not_made_by_looking() {
+        let names = Capped::new(2);
+        assert_eq!(names.get("a"), None);
+        names.name("a");
+        assert_eq!(names.get("a").as_deref().map(AsRef::as_ref), Some("a"));
+        assert_eq!(names.get(OTHER), None);
     }
 
     #[test]

@@ -467,6 +467,45 @@ async fn absurd_names_and_figures_do_no_harm() {
     assert!(text.contains(r#"model="\"\n\\""#), "{text}");
 }
 
+#[tokio::test]
+async fn however_many_models_and_routes_there_are_the_series_are_bounded_and_no_attempt_is_lost() {
+    let telemetry = telemetry();
+    let layer = layer(&telemetry);
+    let mut llm = ServiceBuilder::new()
+        .layer(layer.clone())
+        .map_request(|mut call: Call<Ask>| {
+            let (model, route) = call.request.model.split_once('@').expect("both are in it");
+            call.context.route = Some(route.into());
+            call.request.model = model.to_owned();
+            call
+        })
+        .layer(AttemptLayer::new(prices()))
+        .service(service_fn(|_: Ask| async {
+            Ok::<_, Error>(Answer::whole(1, 1))
+        }));
+    for model in 0..150 {
+        for route in 0..20 {
+            let ask = Ask::of(&format!("model-{model}@route-{route}"));
+            llm.call(Call::new(ask)).await.expect("answers");
+        }
+    }
+    let text = telemetry.render();
+    assert!(!text.contains("otel_metric_overflow"), "the SDK has cut it");
+    let attempts = text
+        .lines()
+        .filter(|line| line.starts_with("llm_attempts_total{"));
+    let values = attempts.filter_map(|line| line.rsplit_once(' ')?.1.parse::<u64>().ok());
+    let values: Vec<_> = values.collect();
+    assert_eq!(values.iter().sum::<u64>(), 3_000);
+    // Four outcomes each.
+    assert!(values.len() <= 4 * 401, "{} series", values.len());
+    assert!(
+        text.lines().count() < 8_000,
+        "{} lines",
+        text.lines().count()
+    );
+}
+
 /// A changed name breaks dashboards.
 #[tokio::test]
 async fn the_names_and_types_of_metrics_are_these() {
