@@ -1,7 +1,8 @@
-//! A provider that is down for a minute.
+//! Routes that keep failing, and a second attempt for those that are slow.
+use fault_server::Script;
 use tokio::time::{Instant, sleep_until};
 
-use crate::setup::{Faulty, seconds};
+use crate::setup::{Faulty, script, seconds};
 
 /// Twenty calls, one every four seconds.
 #[tokio::test]
@@ -36,4 +37,47 @@ async fn down_for_sixty_seconds_then_healthy_the_breaker_opens_probes_are_few_an
         faulty.metric("router_breaker_state{route=\"cheap\",state=\"closed\"}"),
         1.0
     );
+}
+
+/// There is no going back to the one that is left out, so the shorter limit would leave the caller with nothing.
+#[tokio::test]
+async fn a_route_that_is_left_out_leaves_the_next_one_all_the_time() {
+    let breaker = [
+        ("OBS_ROUTER_BREAKER_FAILURES", "1"),
+        ("OBS_ROUTER_BREAKER_REST", "60s"),
+    ];
+    let faulty = Faulty::with("503-forever", &breaker).await;
+    faulty.server.script("premium", script("slow-first-token"));
+    for asked in 1..=2 {
+        let got = faulty.streamed().await;
+        got.assert_whole("premium");
+        assert!(got.took >= seconds(20), "{got:?}");
+        faulty.assert_asked(1, asked);
+    }
+}
+
+#[tokio::test]
+async fn a_breaker_can_be_switched_off() {
+    let off = [
+        ("OBS_ROUTER_BREAKER_FAILURES", "0"),
+        ("OBS_ROUTER_RETRIES", "0"),
+    ];
+    let faulty = Faulty::with("503-forever", &off).await;
+    for _ in 0..8 {
+        faulty.plain().await.assert_whole("premium");
+    }
+    faulty.assert_asked(8, 8);
+}
+
+#[tokio::test]
+async fn a_stream_that_is_slow_to_begin_is_asked_for_twice_where_that_is_set() {
+    let hedged = [("OBS_TIMEOUT_HEDGE_AFTER", "200ms")];
+    let faulty = Faulty::with("ok", &hedged).await;
+    let slow_once = Script::sequence([script("slow-first-token"), script("ok")]);
+    faulty.server.script("cheap", slow_once);
+    let got = faulty.streamed().await;
+    got.assert_whole("cheap");
+    assert!(got.took < seconds(10), "{got:?}");
+    faulty.assert_asked(2, 0);
+    assert_eq!(faulty.metric("hedge_won_total{operation=\"chat\"}"), 1.0);
 }
