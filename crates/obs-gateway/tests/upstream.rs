@@ -15,6 +15,8 @@ async fn with_key(then: impl IntoIterator<Item = Then>) -> (Running, Provider) {
         ("OPENAI_API_KEY", "sk-operator"),
         ("OBS_ROUTER_CHEAP_MODEL", "gpt-4o-mini"),
         ("OBS_ROUTER_PREMIUM_MODEL", "gpt-4o"),
+        // Its answers are counted out.
+        ("OBS_ROUTER_RETRIES", "0"),
     ]);
     (start(settings).await, provider)
 }
