@@ -1,11 +1,10 @@
 //! Headers on the way out and on the way back.
-use std::time::Duration;
-
-use http::{HeaderMap, HeaderName, HeaderValue, header};
+use http::{HeaderMap, HeaderName, header};
+use obs_core::Deadline;
 
 /// How many milliseconds are left for the answer: sent upstream where the call has a deadline, so that a provider that
 /// knows it (another gateway) gives up in time.
-pub const DEADLINE: HeaderName = HeaderName::from_static("x-obs-deadline-ms");
+pub const DEADLINE: HeaderName = HeaderName::from_static(Deadline::HTTP_HEADER);
 
 /// Of one connection only (RFC 9110, section 7.6.1), or made anew.
 const HOP_BY_HOP: [HeaderName; 11] = [
@@ -53,14 +52,6 @@ pub(super) fn end_to_end(headers: &HeaderMap) -> HeaderMap {
     filtered(headers, |name| {
         !HOP_BY_HOP.contains(name) && !named.iter().any(|named| named == name.as_str())
     })
-}
-
-/// The time that is left, in whole milliseconds and at least one.
-pub(super) fn deadline(left: Duration) -> HeaderValue {
-    u64::try_from(left.as_millis())
-        .unwrap_or(u64::MAX)
-        .max(1)
-        .into()
 }
 
 fn filtered(headers: &HeaderMap, keep: impl Fn(&HeaderName) -> bool) -> HeaderMap {

@@ -1,4 +1,6 @@
 //! Sending a request, up to the head of its answer.
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use obs_core::{CallContext, Elapsed, Error, Limit};
@@ -46,13 +48,17 @@ impl Shared {
         headers.insert(header::CONTENT_TYPE, json);
         headers.insert(header::ACCEPT, HeaderValue::from_static(outgoing.accept));
         self.identify(headers);
-        match context.deadline.remaining() {
+        match context.deadline.to_millis() {
             // Who has no time left pays for nothing.
-            Some(left) if left.is_zero() => {
-                return Err(Elapsed::error(Limit::Deadline, left, left));
+            Some(0) => {
+                return Err(Elapsed::error(
+                    Limit::Deadline,
+                    Duration::ZERO,
+                    Duration::ZERO,
+                ));
             }
             Some(left) => {
-                headers.insert(DEADLINE, headers::deadline(left));
+                headers.insert(DEADLINE, left.into());
             }
             None => {}
         }

@@ -133,6 +133,31 @@ async fn a_limit_follows_a_model_that_becomes_slower_though_every_attempt_is_cut
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_model_that_is_always_slower_than_the_fixed_limit_raises_it_up_to_the_ceiling() {
+    let layer = AttemptTimeoutLayer::new()
+        .first_token(S)
+        .adaptive_first_token(adaptive().ceiling(10 * S));
+    let mut limits = Vec::new();
+    for _ in 0..40 {
+        match stream(&layer, "m", 5_000).await {
+            Ok(_) => break,
+            Err(limit) => limits.push(limit.as_millis()),
+        }
+    }
+    assert!(limits.len() < 40, "{limits:?}");
+    assert_eq!(limits[..20], [1_000; 20], "while it is not warm");
+    // Each limit is twice what came before it, and a little more.
+    assert!(
+        limits[20..].iter().all(|limit| *limit > 2_000),
+        "{limits:?}"
+    );
+    for _ in 0..40 {
+        let _ = stream(&layer, "m", 20_000).await;
+    }
+    assert_eq!(time(&layer, "m"), 10 * S);
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_is_cut_now_and_then_does_not_move_the_limit() {
     // One in two hundred never answers: the limit neither shrinks nor grows.
     let layer = layer(adaptive());

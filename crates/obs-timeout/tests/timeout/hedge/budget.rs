@@ -102,7 +102,12 @@ async fn second_attempts_cost_no_more_than_may_be_spent() {
     assert!(is_hedged(&layer, &model).await);
     assert!(!is_hedged(&layer, &model).await);
     // It is not saved up.
-    advance(999 * 3_600 * S).await;
+    for _ in 0..3 {
+        advance(999 * 3_600 * S).await;
+        model.steps.lock().unwrap().clear();
+        model.script([(10, whole)]);
+        assert!(model.under(&layer).oneshot(call(false)).await.is_ok());
+    }
     assert!(is_hedged(&layer, &model).await);
     assert!(is_hedged(&layer, &model).await);
     assert!(!is_hedged(&layer, &model).await);
