@@ -43,6 +43,7 @@ pub(crate) struct Figures {
     pub(crate) timeout: TimeoutLayer,
     pub(crate) cache: Option<CacheLayer<BoxStore>>,
     pub(crate) router: Option<RouterLayer<Deciding>>,
+    pub(crate) hedge: Option<HedgeLayer>,
     pub(crate) memory: Option<Memory>,
     pub(crate) redis: Option<RedisStore>,
 }
@@ -99,6 +100,7 @@ impl Stacks {
                 timeout: layers.timeout,
                 cache: layers.cache,
                 router: layers.router,
+                hedge: layers.hedge,
                 memory: stores.memory,
                 redis: stores.redis,
             },

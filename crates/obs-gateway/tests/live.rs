@@ -85,7 +85,11 @@ async fn it_tells_what_was_done_and_why() {
     assert_eq!(live["timeouts"]["successes"], 5);
     assert_eq!(live["timeouts"]["total_seconds"], 300.0);
     assert_eq!(live["latency"]["calls"], 5);
-    assert_eq!(live["breakers"], json!([]));
+    let breaker = |name| json!({"of": "route", "name": name, "state": "closed"});
+    assert_eq!(
+        live["breakers"],
+        json!([breaker("cheap"), breaker("premium")])
+    );
     assert_eq!(live["gateway"]["simulated"], true);
     assert_eq!(live["gateway"]["problems"], json!([]));
     let route = |at: usize, name| live["routes"][at][name].clone();
@@ -160,7 +164,7 @@ async fn a_redis_that_is_away_is_shown() {
     let shown = Shown::of(settings(&[("OBS_CACHE_STORE", &away.url())]));
     let live = shown.live().await;
     assert_eq!(live["cache"]["stores"], json!(["memory", "redis"]));
-    assert_eq!(live["breakers"][0]["name"], "redis");
+    assert_eq!(live["breakers"][0]["of"], "redis");
     assert_ne!(live["breakers"][0]["state"], "closed");
 }
 

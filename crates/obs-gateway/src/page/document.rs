@@ -2,7 +2,6 @@
 use std::time::Duration;
 
 use obs_apm::Status;
-use obs_cache::RedisStats;
 use obs_router::{OTHER, Reason, RouteStats};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -109,7 +108,7 @@ impl Document<'_> {
                     "name": route.route, "model": model(&route.route),
                     "baseline": baseline == Some(&*route.route),
                     "calls": route.calls(), "reasons": reasons(route),
-                    "attempts": route.attempts, "errors": route.errors,
+                    "attempts": route.attempts, "retries": route.retries, "errors": route.errors,
                     "saved_usd": route.saved, "lost_usd": route.lost,
                 })
             })
@@ -141,14 +140,30 @@ impl Document<'_> {
         json!({
             "total_seconds": limits.total.as_secs_f64(), "grace_seconds": limits.grace.as_secs_f64(),
             "successes": of.successes, "failures": of.failures, "cancelled": of.cancelled, "late": of.late,
-            "rate": of.rate(),
+            "rate": of.rate(), "second_attempts": self.second_attempts(),
         })
     }
 
+    /// `null`: none are made.
+    fn second_attempts(&self) -> Value {
+        let Some(hedge) = &self.figures.hedge else {
+            return Value::Null;
+        };
+        let of = hedge.stats();
+        let refused = of.refused.iter().sum::<u64>();
+        json!({"started": of.started, "won": of.won, "refused": refused})
+    }
+
     fn breakers(&self) -> Value {
-        let breaker = |of: RedisStats| json!({"name": "redis", "state": of.breaker.as_str(), "opened": of.opened, "writes_dropped": of.dropped});
-        let redis = self.figures.redis.as_ref();
-        redis.map(|of| breaker(of.stats())).into_iter().collect()
+        let redis = self.figures.redis.iter().map(|of| {
+            let of = of.stats();
+            json!({"of": "redis", "state": of.breaker.as_str(), "opened": of.opened, "writes_dropped": of.dropped})
+        });
+        let routes = self.figures.router.iter().flat_map(|of| of.stats().routes);
+        let routes = routes
+            .filter(|of| *of.route != *OTHER)
+            .map(|of| json!({"of": "route", "name": &*of.route, "state": of.breaker.as_str()}));
+        redis.chain(routes).collect()
     }
 }
 

@@ -125,12 +125,13 @@ function routes(live) {
     const saved = Number(route.saved_usd) - Number(route.lost_usd);
     return [
       cell(route.name + (route.baseline ? " (baseline)" : "")), cell(route.model), cell(whole(route.calls), "n"), cell(meter),
-      cell(why, "why"), cell(whole(route.attempts), "n"), cell(whole(route.errors), route.errors ? "n bad" : "n"), cell(dollars(saved), "n"),
+      cell(why, "why"), cell(whole(route.attempts), "n", `${whole(route.retries)} of them retries`), cell(whole(route.errors), route.errors ? "n bad" : "n"), cell(dollars(saved), "n"),
     ];
   }));
 }
 
 function lists({ cache, timeouts, breakers }) {
+  const hedges = timeouts.second_attempts;
   facts($("cache"), !cache ? [["store", "off"]] : [
     ["store", cache.stores.join(" in front of ")],
     ["hits", `${whole(cache.hits)}, of them ${whole(cache.coalesced)} coalesced, ${whole(cache.stale)} stale`],
@@ -144,11 +145,12 @@ function lists({ cache, timeouts, breakers }) {
     ["late", whole(timeouts.late)],
     ["cut", `${whole(timeouts.failures)} (${percent(timeouts.rate)})`, timeouts.failures ? "bad" : ""],
     ["left by callers", whole(timeouts.cancelled)],
+    ...(hedges ? [["second attempts", `${whole(hedges.started)}, of them ${whole(hedges.won)} answered; ${whole(hedges.refused)} not made`]] : []),
   ]);
   const good = (state) => (state === "closed" ? "hit" : state === "open" ? "bad" : "");
-  facts($("breakers"), breakers.length === 0 ? [["none", "nothing that could be away"]] : breakers.flatMap((of) => [
-    [of.name, of.state, good(of.state)],
-    ["", `opened ${whole(of.opened)} times; ${whole(of.writes_dropped)} writes dropped`, "faint"],
+  facts($("breakers"), breakers.length === 0 ? [["none", "nothing that could be left out"]] : breakers.map((of) => [
+    of.of === "route" ? `route ${of.name}` : of.of,
+    of.state.replace("_", " ") + (of.opened ? `; opened ${whole(of.opened)} times, ${whole(of.writes_dropped)} writes dropped` : ""), good(of.state),
   ]));
 }
 
