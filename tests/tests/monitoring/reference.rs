@@ -1,0 +1,80 @@
+//! `docs/metrics.md` says what `/metrics` says: every name, its type, its labels and its help, and no other.
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::Path,
+};
+
+use obs_tests::scrape;
+
+use crate::{gateway::Gateway, promql};
+
+/// The rows that the reference must have.
+fn rows(text: &str) -> BTreeSet<String> {
+    let mut help = BTreeMap::new();
+    let mut labels = BTreeMap::<&str, BTreeSet<&str>>::new();
+    let mut kinds = Vec::new();
+    for line in text.lines() {
+        if let Some((name, text)) = line.strip_prefix("# HELP ").and_then(|l| l.split_once(' ')) {
+            help.insert(name, text);
+        } else if let Some(kind) = line.strip_prefix("# TYPE ").and_then(|l| l.split_once(' ')) {
+            kinds.push(kind);
+        } else {
+            let name = promql::metric(line.split(' ').next().unwrap_or(line));
+            let of = labels.entry(name).or_default();
+            for (before, _) in line.match_indices("=\"").map(|(at, _)| line.split_at(at)) {
+                let label = before.rsplit(['{', ',']).next().unwrap_or(before);
+                of.extend(Some(label).filter(|label| *label != "le"));
+            }
+        }
+    }
+    let rows = kinds.into_iter().map(|(name, kind)| {
+        let series = match kind {
+            "histogram" => format!("{name}_count"),
+            _ => name.to_owned(),
+        };
+        let labels = labels
+            .get(&*series)
+            .unwrap_or_else(|| panic!("{name} has no series"));
+        let labels: Vec<_> = labels.iter().map(|label| format!("`{label}`")).collect();
+        format!(
+            "| `{name}` | {kind} | {} | {} |",
+            labels.join(", "),
+            help[name]
+        )
+    });
+    rows.collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_reference_has_a_row_for_every_metric_and_no_other() {
+    let mut wanted = BTreeSet::new();
+    for variables in [
+        &[][..],
+        &[(
+            "OTEL_SEMCONV_STABILITY_OPT_IN",
+            "gen_ai_latest_experimental",
+        )][..],
+    ] {
+        let mut gateway = Gateway::start(variables).await;
+        gateway.load().await;
+        wanted.extend(rows(&scrape::get(gateway.metrics).await));
+    }
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/metrics.md");
+    let text = fs::read_to_string(file).unwrap();
+    let found = text.lines().filter(|line| line.starts_with("| `"));
+    let found: BTreeSet<_> = found.map(str::to_owned).collect();
+    let missing: Vec<_> = wanted.difference(&found).collect();
+    let other: Vec<_> = found.difference(&wanted).collect();
+    let list = |rows: &[&String]| {
+        rows.iter()
+            .map(|row| format!("\n{row}"))
+            .collect::<String>()
+    };
+    assert!(
+        missing.is_empty() && other.is_empty(),
+        "docs/metrics.md has no row:{}\nand there is nothing of:{}",
+        list(&missing),
+        list(&other)
+    );
+}
