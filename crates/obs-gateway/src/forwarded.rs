@@ -14,7 +14,7 @@ use obs_core::{
     Call, ChunkStream, Error, Fingerprint, Finish, LlmChunk, LlmRequest, LlmResponse, Operation,
     Role, Usage,
 };
-use obs_openai::ForwardBody;
+use obs_openai::{DEADLINE, ForwardBody};
 use tower::Service;
 
 use crate::{providers::Provider, refusal::Refusal};
@@ -60,12 +60,22 @@ impl Service<Call<ForwardedRequest>> for Forwarder {
 
     fn call(&mut self, call: Call<ForwardedRequest>) -> Self::Future {
         let to = self.0.clone();
-        let ForwardedRequest(request) = call.request;
+        let ForwardedRequest(mut request) = call.request;
+        let deadline = call.context.deadline;
         Box::pin(async move {
             let upstream = match to {
                 Provider::Upstream(upstream) => upstream,
                 Provider::Simulated(_) => return Err(unknown(&request).into()),
             };
+            match deadline.remaining() {
+                Some(left) => {
+                    let left = u64::try_from(left.as_millis()).unwrap_or(u64::MAX).max(1);
+                    request.headers_mut().insert(DEADLINE, left.into());
+                }
+                None => {
+                    request.headers_mut().remove(DEADLINE);
+                }
+            }
             let (head, body) = upstream.forward(request).await?.into_parts();
             let is_empty = body.is_end_stream() || body.size_hint().exact() == Some(0);
             let body = (!is_empty).then(|| pieces(body));

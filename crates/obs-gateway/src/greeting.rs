@@ -54,7 +54,12 @@ pub(crate) fn lines(settings: &Settings, telemetry: &Telemetry, api: &str) -> Ve
     });
     lines.push(match telemetry.address() {
         Some(address) => format!("metrics: http://{address}/metrics"),
-        None => "metrics: counted, but not served at a port".into(),
+        None => match settings.metrics.listen {
+            Some(address) if telemetry.metrics().is_enabled() => format!(
+                "metrics: counted, but not served: {address} cannot be had; free it, or set metrics.listen"
+            ),
+            _ => "metrics: not served at a port".into(),
+        },
     });
     lines.push(format!(
         "try: curl -i http://{api}/v1/chat/completions -H 'content-type: application/json' -d '{{\"model\":\"{}\",\

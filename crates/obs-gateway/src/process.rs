@@ -90,7 +90,8 @@ async fn check(loaded: Loaded) -> ExitCode {
                 Some(file) => file.display().to_string(),
                 None => "no file".into(),
             };
-            println!("the settings are good ({of}; {providers} providers, {routes} routes)");
+            let (providers, routes) = (count(providers, "provider"), count(routes, "route"));
+            println!("the settings are good ({of}; {providers}, {routes})");
             ExitCode::SUCCESS
         }
         Err(error) => {
@@ -98,6 +99,11 @@ async fn check(loaded: Loaded) -> ExitCode {
             ExitCode::from(REFUSED)
         }
     }
+}
+
+fn count(of: usize, what: &str) -> String {
+    let plural = if of == 1 { "" } else { "s" };
+    format!("{of} {what}{plural}")
 }
 
 async fn serve(settings: Settings, environment: Environment) -> ExitCode {

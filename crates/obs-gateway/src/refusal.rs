@@ -44,6 +44,14 @@ impl Refusal {
             .code("model_not_found")
     }
 
+    /// What there is no cache for.
+    pub(crate) fn not_cached() -> Self {
+        let message = "cache-control: only-if-cached is asked for, and there is no cache here: cache.store is off";
+        Self::new(StatusCode::GATEWAY_TIMEOUT, message)
+            .param("cache-control")
+            .code("not_cached")
+    }
+
     /// The field or header that is wrong.
     pub(crate) fn param(mut self, param: &str) -> Self {
         self.param = Some(param.into());
@@ -76,6 +84,8 @@ pub(crate) fn shape(
     let kind = match status.as_u16() {
         401 => "authentication_error",
         403 => "permission_error",
+        // Nothing took too long: there was nothing to give.
+        504 if code == Some("not_cached") => "invalid_request_error",
         408 | 504 => "timeout_error",
         429 => "rate_limit_error",
         400..=499 => "invalid_request_error",

@@ -191,7 +191,10 @@ impl Stores {
             Store::Off => (None, None),
             Store::Memory => (Some(memory()), None),
             Store::Redis(url) => {
-                let redis = Redis::builder(url.expose()).budget(of.redis_timeout);
+                let mut redis = Redis::builder(url.expose()).budget(of.redis_timeout);
+                if let Some(file) = &of.ca_file {
+                    redis = redis.ca_file(file);
+                }
                 let redis = redis.connect();
                 let redis = redis.map_err(|e| BuildError::new(format!("cache.store: {e}")))?;
                 let redis = RedisStore::new(redis, background.clone());

@@ -269,6 +269,8 @@ fn zero_nan_and_absurd_values_are_refused() {
         ("OBS_CACHE_STORE", "redis://"),
         ("OBS_LOG_FORMAT", "xml"),
         ("OBS_LOG_LEVEL", "a=b=c"),
+        ("OBS_LOG_LEVEL", "inof"),
+        ("OBS_LOG_LEVEL", "info,obs_cache"),
         ("OBS_CACHE_KEY", "short"),
         ("OBS_ROUTER_DEFAULT", "auto"),
     ] {

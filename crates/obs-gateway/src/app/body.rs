@@ -51,6 +51,17 @@ async fn whole(headers: &HeaderMap, mut body: Body, most: usize) -> Result<Bytes
     Ok(whole.freeze())
 }
 
+/// Compressed bodies of calls are not read.
+pub(super) fn expect_plain(headers: &HeaderMap) -> Result<(), Refusal> {
+    let mut encodings = headers.get_all(header::CONTENT_ENCODING).iter();
+    if encodings.all(|how| how.as_bytes().eq_ignore_ascii_case(b"identity")) {
+        return Ok(());
+    }
+    let message = "header content-encoding: expected identity, or no such header";
+    let refusal = Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, message);
+    Err(refusal.param("content-encoding").code("invalid_header"))
+}
+
 /// Bodies of calls are JSON. Others are refused, so that no page in a browser can call in its user's name without
 /// being asked for its origin first.
 pub(super) fn expect_json(headers: &HeaderMap) -> Result<(), Refusal> {

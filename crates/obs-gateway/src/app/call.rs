@@ -4,7 +4,7 @@ use std::sync::Arc;
 use axum::{body::Body, extract::Request, response::Response};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
-use obs_core::{Call, Error, LlmRequest, Operation};
+use obs_core::{CacheNote, CacheStatus, Call, Error, LlmRequest, Operation};
 use tokio::time::Instant;
 
 use super::{
@@ -18,6 +18,11 @@ use crate::{
     refusal::Refusal,
 };
 
+/// Longest name of a model, in bytes: as for those in the settings.
+const LONGEST_MODEL: usize = 256;
+/// How many characters of it the log shows.
+const SHOWN_MODEL: usize = 128;
+
 /// A request that was read.
 pub(super) struct Read {
     pub(super) headers: HeaderMap,
@@ -29,6 +34,7 @@ pub(super) struct Read {
 pub(super) async fn read(app: &App, request: Request) -> Result<Read, Refusal> {
     let (parts, body) = request.into_parts();
     body::expect_json(&parts.headers)?;
+    body::expect_plain(&parts.headers)?;
     let asked = Asked::read(&parts.headers)?;
     let body = body::read(&parts.headers, body, app.max_body).await?;
     Ok(Read {
@@ -56,10 +62,21 @@ impl App {
         call.context.deadline = asked.deadline.clone();
         call.context.session.clone_from(&asked.session);
         call.context.namespace = namespace;
+        if self.stacks.figures.cache.is_none() {
+            if asked.cache.only_if_cached {
+                return Err(Refusal::not_cached());
+            }
+            let note = CacheNote::new(CacheStatus::Bypass);
+            call.journal().with(|report| report.cache = Some(note));
+        }
         Ok(call)
     }
 
     fn named(&self, request: &impl LlmRequest) -> Result<Named, Refusal> {
+        if request.model().len() > LONGEST_MODEL {
+            let message = format!("model is longer than {LONGEST_MODEL} bytes");
+            return Err(Refusal::bad(message).param("model"));
+        }
         match self.stacks.names.called(request.model()) {
             Some(Named::Auto) if request.operation() == Operation::Embeddings => {
                 let message = format!(
@@ -92,13 +109,18 @@ pub(super) fn line<R: LlmRequest>(app: &App, call: &Call<R>, asked: &Asked) -> L
         request: asked.request_id.clone(),
         tenant: context.tenant.clone().unwrap_or_default(),
         operation: call.request.operation(),
-        model: call.request.model().into(),
+        model: shown(call.request.model()).into(),
         stream: call.request.streams(),
         journal: call.journal(),
         start: Instant::now(),
         status: None,
         error: None,
     }
+}
+
+fn shown(model: &str) -> &str {
+    let end = model.char_indices().nth(SHOWN_MODEL);
+    end.map_or(model, |(end, _)| &model[..end])
 }
 
 /// A whole answer.
@@ -146,4 +168,15 @@ pub(super) fn named(
         response.headers_mut().insert(REQUEST_ID, own.clone());
     }
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_log_shows_the_beginning_of_a_long_name() {
+        assert_eq!(shown("gpt-4o"), "gpt-4o");
+        assert_eq!(shown(&"ü".repeat(200)), "ü".repeat(SHOWN_MODEL));
+    }
 }

@@ -1,7 +1,7 @@
 //! Errors as they go out.
 use axum::{body::Body, response::Response};
 use bytes::Bytes;
-use http::{HeaderValue, header};
+use http::{HeaderValue, StatusCode, header};
 use obs_core::{Error, ErrorKind};
 use obs_openai::{InvalidRequest, error_body, error_response};
 
@@ -22,7 +22,11 @@ pub(super) fn response(error: &Error) -> Response {
         None => error_response(error).map(Body::from),
     };
     // What we have retried, and failed over, and waited for, a client need not retry again.
-    if error.kind().is_transient() || error.kind() == ErrorKind::Timeout {
+    let is_final = matches!(
+        error.kind(),
+        ErrorKind::Timeout | ErrorKind::NotCached | ErrorKind::Credentials
+    );
+    if error.kind().is_transient() || is_final {
         let headers = response.headers_mut();
         headers.insert(SHOULD_RETRY, HeaderValue::from_static("false"));
     }
@@ -35,6 +39,14 @@ pub(super) fn refusal(refusal: &Refusal) -> Response {
     *response.status_mut() = refusal.status();
     let json = HeaderValue::from_static("application/json");
     response.headers_mut().insert(header::CONTENT_TYPE, json);
+    // Clients retry every 5xx unless they are told: these stay as they are.
+    if matches!(
+        refusal.status(),
+        StatusCode::GATEWAY_TIMEOUT | StatusCode::NOT_IMPLEMENTED
+    ) {
+        let headers = response.headers_mut();
+        headers.insert(SHOULD_RETRY, HeaderValue::from_static("false"));
+    }
     response
 }
 

@@ -2,7 +2,7 @@
 use std::sync::Arc;
 
 use http::{HeaderMap, HeaderName, HeaderValue, header};
-use obs_core::{Journal, Operation, Report};
+use obs_core::{CacheNote, CacheStatus, Journal, Operation, Report};
 
 use super::line::{paid, plain, route, saved};
 use crate::headers::{CACHE, CALL_ID, COST, LATE, ROUTE, SAVED};
@@ -36,14 +36,12 @@ pub(super) fn report(headers: &mut HeaderMap, journal: &Journal, known: Known) {
     if report.late.is_some() {
         set(headers, LATE, "true");
     }
-    let hit = report
-        .cache
-        .as_ref()
-        .is_some_and(|note| note.status.is_hit());
+    let stored = |note: &CacheNote| matches!(note.status, CacheStatus::Hit | CacheStatus::Stale);
+    let stored = report.cache.as_ref().is_some_and(stored);
     let operation = match known {
         Known::All(operation) => operation,
-        // What is kept has its cost with it.
-        Known::Head if hit => Operation::Chat,
+        // What is kept has its cost with it. Who shares another's stream may still pay for it: the other may leave.
+        Known::Head if stored => Operation::Chat,
         Known::Head => return,
     };
     for (name, dollars) in money(&report, operation) {

@@ -106,11 +106,20 @@ pub(super) fn log_format(text: &str) -> Result<LogFormat, String> {
     }
 }
 
+const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+
 /// A filter of tracing-subscriber, kept as text.
 pub(super) fn log_level(text: &str) -> Result<String, String> {
+    // A lone word that is no level would be taken for the name of a module, and nothing else would be logged.
+    let fits = |directive: &str| {
+        let directive = directive.trim();
+        let mut levels = LEVELS.iter();
+        levels.any(|level| level.eq_ignore_ascii_case(directive))
+            || directive.contains(['=', '[', ']'])
+    };
     match tracing_subscriber::EnvFilter::try_new(text) {
-        Ok(_) => Ok(text.into()),
-        Err(_) => Err(
+        Ok(_) if text.split(',').all(fits) => Ok(text.into()),
+        _ => Err(
             "expected error, warn, info, debug, trace or off, or directives such as \
              info,obs_cache=debug"
                 .into(),

@@ -114,6 +114,8 @@ pub struct Cache {
     pub max_entry: usize,
     /// Longest that Redis may take for one look-up.
     pub redis_timeout: Duration,
+    /// Certificates in PEM form that Redis is trusted by, in place of those of the system.
+    pub ca_file: Option<PathBuf>,
     /// Key of the hashes of requests and tenants; `None`: a fixed one.
     pub key: Option<Secret>,
 }

@@ -104,13 +104,15 @@ fn status(kind: ErrorKind) -> StatusCode {
 
 fn type_of(kind: ErrorKind) -> &'static str {
     match kind {
-        ErrorKind::Caller | ErrorKind::ContextTooLong | ErrorKind::ContentFilter => {
-            "invalid_request_error"
-        }
+        // What is not cached took no time: the request asked for what is not there.
+        ErrorKind::Caller
+        | ErrorKind::ContextTooLong
+        | ErrorKind::ContentFilter
+        | ErrorKind::NotCached => "invalid_request_error",
         ErrorKind::Auth => "authentication_error",
         ErrorKind::Policy => "permission_error",
         ErrorKind::RateLimited => "rate_limit_error",
-        ErrorKind::Timeout | ErrorKind::NotCached => "timeout_error",
+        ErrorKind::Timeout => "timeout_error",
         ErrorKind::Overloaded => "overloaded_error",
         _ => "api_error",
     }

@@ -11,7 +11,10 @@ use http::{HeaderName, Request, Response, header};
 use http_body::{Body, Frame, SizeHint};
 use obs_core::{BoxError, Error, ErrorKind};
 
-use super::{Upstream, headers};
+use super::{
+    Upstream,
+    headers::{self, DEADLINE},
+};
 use crate::{
     error::{Phase, TransportError, causes},
     request::is_identity,
@@ -28,8 +31,8 @@ impl Upstream {
     /// answers.
     ///
     /// The path and query of the request are added to the base URL; a leading `/v1` stands for the path of the base. Left
-    /// out are the headers of one connection, cookies, and those that begin with `x-obs-`; of the upstream's own key and
-    /// headers the same holds as for other requests. Both bodies are streamed, of any size, and no time limit is set.
+    /// out are the headers of one connection, cookies, and those that begin with `x-obs-` save [`DEADLINE`], which goes out
+    /// as it is given here; of the upstream's own key and headers the same holds as for other requests. Both bodies are streamed, of any size, and no time limit is set.
     ///
     /// # Errors
     ///
@@ -72,7 +75,7 @@ impl Upstream {
     }
 
     fn passes(&self, name: &HeaderName) -> bool {
-        let is_ours = name.as_str().starts_with("x-obs-")
+        let is_ours = (name.as_str().starts_with("x-obs-") && *name != DEADLINE)
             || *name == header::COOKIE
             || *name == header::CONTENT_LENGTH;
         let is_callers = self.shared.key.is_some() && is_identity(name);

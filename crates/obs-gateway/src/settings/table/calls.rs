@@ -1,0 +1,131 @@
+//! Where calls go, how long they may take, and what they cost.
+use super::{Scalar, parse, put, scalar, unset};
+
+pub(super) const SCALARS: [Scalar; 20] = [
+    scalar(
+        "router.policy",
+        "complexity",
+        "Who decides where `auto` goes: complexity (rules on the structure of the prompt) or default (always \
+         the default route)",
+        |s, v| put(&mut s.router.policy, parse::policy(v)),
+    ),
+    scalar(
+        "router.threshold",
+        "0.5",
+        "Score from which on a prompt is hard, 0 to 1; lower sends more to the premium route",
+        |s, v| put(&mut s.router.threshold, parse::share(v)),
+    ),
+    unset(
+        "router.default",
+        "Route that is taken when the policy fails; unset: the last one",
+        |s, v| put(&mut s.router.default, parse::name(v).map(Some)),
+    ),
+    unset(
+        "router.baseline",
+        "Route that savings are measured against; unset: the last one",
+        |s, v| put(&mut s.router.baseline, parse::name(v).map(Some)),
+    ),
+    scalar(
+        "router.commit",
+        "first-content",
+        "Up to where a streamed answer can still be replaced by another route's: first-content, complete, a \
+         time such as 500ms, or a number such as 20tokens; later is safer and slower to begin",
+        |s, v| put(&mut s.router.commit, parse::commit(v)),
+    ),
+    scalar(
+        "router.retries",
+        "1",
+        "How often a route is asked again after a failure that may pass, before the next one is; 0 to 10",
+        |s, v| put(&mut s.router.retries, parse::number(v, 10)),
+    ),
+    scalar(
+        "router.breaker_failures",
+        "5",
+        "After so many failures in a row a route is left out for a while, and then tried by single calls; 0 for never",
+        |s, v| put(&mut s.router.breaker_failures, parse::number(v, 1000)),
+    ),
+    scalar(
+        "router.breaker_rest",
+        "5s",
+        "For how long a failing route is left out at first; doubled with each trial that fails, up to four times",
+        |s, v| put(&mut s.router.breaker_rest, parse::duration(v)),
+    ),
+    unset(
+        "router.cheap_model",
+        "Model of the route `cheap` where no `[[routes]]` are given; unset: gpt-6-luna, or the simulated one",
+        |s, v| put(&mut s.router.cheap_model, parse::model(v).map(Some)),
+    ),
+    unset(
+        "router.premium_model",
+        "Model of the route `premium` where no `[[routes]]` are given; unset: gpt-6.1-sol, or the simulated one",
+        |s, v| put(&mut s.router.premium_model, parse::model(v).map(Some)),
+    ),
+    scalar(
+        "timeout.total",
+        "300s",
+        "The whole call, to its last token; it is late then",
+        |s, v| put(&mut s.timeout.total, parse::duration(v)),
+    ),
+    scalar(
+        "timeout.grace",
+        "5s",
+        "What a late call may still take before it is cut with a 504",
+        |s, v| put(&mut s.timeout.grace, parse::any_duration(v)),
+    ),
+    scalar(
+        "timeout.connect",
+        "2s",
+        "Until a provider has taken the connection",
+        |s, v| put(&mut s.timeout.connect, parse::duration(v)),
+    ),
+    scalar(
+        "timeout.first_token",
+        "60s",
+        "Until the first token of a stream; or off",
+        |s, v| put(&mut s.timeout.first_token, parse::duration_or_off(v)),
+    ),
+    scalar(
+        "timeout.first_token_with_fallback",
+        "10s",
+        "Until the first token of a stream while another route is left; or off",
+        |s, v| {
+            put(
+                &mut s.timeout.first_token_with_fallback,
+                parse::duration_or_off(v),
+            )
+        },
+    ),
+    scalar(
+        "timeout.idle",
+        "20s",
+        "Between two tokens of a stream; or off",
+        |s, v| put(&mut s.timeout.idle, parse::duration_or_off(v)),
+    ),
+    unset(
+        "timeout.attempt",
+        "One plain answer of one route; unset: what is left of the call, shared among the routes that are left",
+        |s, v| put(&mut s.timeout.attempt, parse::duration(v).map(Some)),
+    ),
+    scalar(
+        "timeout.hedge_after",
+        "off",
+        "After so long without its first token a stream is asked for a second time, for at most one in twenty calls, and the slower one dropped; or off",
+        |s, v| put(&mut s.timeout.hedge_after, parse::duration_or_off(v)),
+    ),
+    unset(
+        "prices.file",
+        "Your own prices, over the bundled ones: JSON in LiteLLM's format",
+        |s, v| {
+            put(
+                &mut s.prices.file,
+                parse::text(v).map(|path| Some(path.into())),
+            )
+        },
+    ),
+    scalar(
+        "simulated.latency",
+        "1.0",
+        "How slow the simulated provider is: 1 as a real one, 0 not at all",
+        |s, v| put(&mut s.simulated.latency, parse::factor(v)),
+    ),
+];
