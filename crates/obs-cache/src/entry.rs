@@ -1,4 +1,6 @@
 //! What is kept of an answer.
+#[cfg(feature = "redis")]
+mod codec;
 mod wire;
 
 use std::{sync::Arc, time::Duration};
@@ -6,6 +8,8 @@ use std::{sync::Arc, time::Duration};
 use bytes::Bytes;
 use obs_core::{Key, Paid, Usage};
 
+#[cfg(feature = "redis")]
+pub use self::codec::{Codec, SealKey};
 use crate::{StoreError, Timestamp};
 
 /// An answer as it is kept, and what is known of it.
@@ -66,7 +70,7 @@ impl Entry {
     /// The entry as bytes, for a store outside of this process. They hold the key's check and a checksum.
     #[must_use]
     pub fn encode(&self, key: &Key) -> Bytes {
-        wire::encode(self, key)
+        wire::encode(self, key, usize::MAX)
     }
 
     /// The entry that [`encode`](Self::encode) gave, its body being a part of `bytes`. Never panics.

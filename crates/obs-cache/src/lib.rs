@@ -83,6 +83,8 @@ mod stats;
 mod store;
 
 #[cfg(feature = "redis")]
+pub use self::entry::{Codec, SealKey};
+#[cfg(feature = "redis")]
 pub use self::store::{RedisGet, RedisStats, RedisStore};
 pub use self::{
     clock::{Clock, Timestamp},

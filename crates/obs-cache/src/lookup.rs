@@ -139,7 +139,10 @@ where
     /// Counts a fault; what cannot be read is removed, so that it is not read again.
     fn fault(&self, fault: StoreFault) {
         self.tally.fault(fault);
-        if matches!(fault, StoreFault::Unreadable | StoreFault::Foreign) {
+        if matches!(
+            fault,
+            StoreFault::Unreadable | StoreFault::Foreign | StoreFault::Sealed
+        ) {
             let remove = || self.shared.store.remove(&self.key);
             let _ = catch_unwind(AssertUnwindSafe(remove));
         }

@@ -1,7 +1,7 @@
 //! The form of entries outside of this process.
 //!
 //! ```text
-//! magic "obs$" | version 1 | encoding 0 | flags | check 16 | created 8 | fresh_until 8 | keep_until 8
+//! magic "obs$" | version 1 | encoding 0 or 1 | flags | check 16 | created 8 | fresh_until 8 | keep_until 8
 //! | known 16 | unknown 4 | usage 5 x 8 | model 2 + n | route 2 + n | body | checksum 8
 //! ```
 //!
@@ -17,8 +17,21 @@ use crate::{StoreError, StoreFault, Timestamp};
 
 const MAGIC: &[u8; 4] = b"obs$";
 const VERSION: u8 = 1;
-/// The body as it is. Compressed and encrypted ones will have numbers of their own.
+/// The body as it is.
 const PLAIN: u8 = 0;
+/// The body as its length (4 bytes) and that, compressed.
+const ZSTD: u8 = 1;
+/// An entry of one of these forms, encrypted.
+#[cfg(feature = "redis")]
+pub(super) const SEALED: u8 = 2;
+/// Bytes of magic, version and encoding.
+#[cfg(feature = "redis")]
+pub(super) const HEAD: usize = MAGIC.len() + 2;
+/// Longest body that is compressed, so that nothing which claims to be longer is given memory.
+#[cfg(feature = "redis")]
+const LONGEST: usize = 64 << 20;
+#[cfg(feature = "redis")]
+const LEVEL: i32 = 1;
 const CHECKSUM: usize = 8;
 
 const USAGE: u8 = 1;
@@ -27,7 +40,12 @@ const ROUTE: u8 = 1 << 2;
 const FALLBACK: u8 = 1 << 3;
 const FLAGS: u8 = USAGE | MODEL | ROUTE | FALLBACK;
 
-pub(super) fn encode(entry: &Entry, key: &Key) -> Bytes {
+/// Bodies of more than `compress_above` bytes are compressed, where that makes them shorter.
+pub(super) fn encode(entry: &Entry, key: &Key, compress_above: usize) -> Bytes {
+    let compressed = match entry.body.len() > compress_above {
+        true => compressed(&entry.body),
+        false => None,
+    };
     let (model, route) = (name(&entry.model), name(&entry.route));
     let mut flags = 0;
     for (flag, is_set) in [
@@ -39,8 +57,8 @@ pub(super) fn encode(entry: &Entry, key: &Key) -> Bytes {
         flags |= if is_set { flag } else { 0 };
     }
     let mut out = BytesMut::with_capacity(entry.body.len() + 256);
-    out.put_slice(MAGIC);
-    out.put_slice(&[VERSION, PLAIN, flags]);
+    head(&mut out, if compressed.is_some() { ZSTD } else { PLAIN });
+    out.put_u8(flags);
     out.put_slice(key.check());
     for at in [entry.created, entry.fresh_until, entry.keep_until] {
         out.put_u64_le(at.as_millis());
@@ -62,22 +80,39 @@ pub(super) fn encode(entry: &Entry, key: &Key) -> Bytes {
         out.put_u16_le(length);
         out.put_slice(name.as_bytes());
     }
-    out.put_slice(&entry.body);
+    out.put_slice(compressed.as_deref().unwrap_or(&entry.body));
+    finished(out)
+}
+
+pub(super) fn head(out: &mut BytesMut, encoding: u8) {
+    out.put_slice(MAGIC);
+    out.put_slice(&[VERSION, encoding]);
+}
+
+/// With the checksum.
+pub(super) fn finished(mut out: BytesMut) -> Bytes {
     let checksum = checksum(&out);
     out.put_slice(&checksum);
     out.freeze()
 }
 
+/// What is in order, without its checksum; and its encoding.
+pub(super) fn checked(bytes: &Bytes) -> Result<(Bytes, u8), StoreError> {
+    let mut rest = bytes.clone();
+    let at = rest.len().checked_sub(CHECKSUM);
+    let at = at.ok_or(StoreFault::Unreadable)?;
+    let sum = rest.split_off(at);
+    match rest[..] {
+        [b'o', b'b', b's', b'$', VERSION, encoding, ..] if sum == checksum(&rest)[..] => {
+            Ok((rest, encoding))
+        }
+        _ => Err(StoreFault::Unreadable.into()),
+    }
+}
+
 pub(super) fn decode(bytes: &Bytes, key: &Key) -> Result<Entry, StoreError> {
     let unreadable = || StoreError::from(StoreFault::Unreadable);
-    let mut rest = bytes.clone();
-    if !rest.starts_with(MAGIC) {
-        return Err(unreadable());
-    }
-    let at = rest.len().checked_sub(CHECKSUM).ok_or_else(unreadable)?;
-    if rest.split_off(at) != checksum(&rest)[..] {
-        return Err(unreadable());
-    }
+    let (mut rest, _) = checked(bytes)?;
     rest.advance(MAGIC.len());
     let (entry, check) = read(rest).ok_or_else(unreadable)?;
     match check == *key.check() {
@@ -89,7 +124,7 @@ pub(super) fn decode(bytes: &Bytes, key: &Key) -> Result<Entry, StoreError> {
 /// What comes after the magic, and before the checksum.
 fn read(mut rest: Bytes) -> Option<(Entry, [u8; 16])> {
     let [version, encoding, flags] = array(&mut rest)?;
-    if (version, encoding, flags & !FLAGS) != (VERSION, PLAIN, 0) {
+    if version != VERSION || flags & !FLAGS != 0 {
         return None;
     }
     let check = array(&mut rest)?;
@@ -123,8 +158,13 @@ fn read(mut rest: Bytes) -> Option<(Entry, [u8; 16])> {
         Some(Some(std::str::from_utf8(&text).ok()?.into()))
     };
     let (model, route) = (text(MODEL)?, text(ROUTE)?);
+    let body = match encoding {
+        PLAIN => rest,
+        ZSTD => decompressed(rest)?,
+        _ => return None,
+    };
     let entry = Entry {
-        body: rest,
+        body,
         created,
         fresh_until,
         keep_until,
@@ -135,6 +175,38 @@ fn read(mut rest: Bytes) -> Option<(Entry, [u8; 16])> {
         fallback: flags & FALLBACK != 0,
     };
     Some((entry, check))
+}
+
+#[cfg(feature = "redis")]
+fn compressed(body: &[u8]) -> Option<Vec<u8>> {
+    let length = u32::try_from(body.len()).ok()?;
+    if body.len() > LONGEST {
+        return None;
+    }
+    let compressed = zstd::bulk::compress(body, LEVEL).ok()?;
+    let whole = [&length.to_le_bytes(), &compressed[..]].concat();
+    (whole.len() < body.len()).then_some(whole)
+}
+
+#[cfg(feature = "redis")]
+fn decompressed(mut rest: Bytes) -> Option<Bytes> {
+    let length = usize::try_from(u32::from_le_bytes(array(&mut rest)?)).ok()?;
+    if length > LONGEST {
+        return None;
+    }
+    let body = zstd::bulk::decompress(&rest, length).ok()?;
+    (body.len() == length).then(|| body.into())
+}
+
+/// Without a store outside of this process there is nothing to compress for.
+#[cfg(not(feature = "redis"))]
+fn compressed(_: &[u8]) -> Option<Vec<u8>> {
+    None
+}
+
+#[cfg(not(feature = "redis"))]
+fn decompressed(_: Bytes) -> Option<Bytes> {
+    None
 }
 
 fn array<const N: usize>(rest: &mut Bytes) -> Option<[u8; N]> {

@@ -30,6 +30,8 @@ pub enum StoreFault {
     Unreadable,
     /// What it holds is the entry of another key. It is removed.
     Foreign,
+    /// What it holds is encrypted with a key that is not known, or is not encrypted and should be. It is removed.
+    Sealed,
     /// It panicked.
     Panicked,
     /// Anything else.
@@ -38,7 +40,7 @@ pub enum StoreFault {
 
 impl StoreFault {
     /// Every fault, in the order of [`index`](Self::index).
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Refused,
         Self::Unavailable,
         Self::Timeout,
@@ -47,6 +49,7 @@ impl StoreFault {
         Self::Busy,
         Self::Unreadable,
         Self::Foreign,
+        Self::Sealed,
         Self::Panicked,
         Self::Other,
     ];
@@ -69,6 +72,7 @@ impl StoreFault {
             Self::Busy => "busy",
             Self::Unreadable => "unreadable",
             Self::Foreign => "foreign",
+            Self::Sealed => "sealed",
             Self::Panicked => "panicked",
             Self::Other => "other",
         }
@@ -112,6 +116,7 @@ impl fmt::Display for StoreError {
             StoreFault::Busy => "too much waits for the store",
             StoreFault::Unreadable => "the store holds something that is no entry",
             StoreFault::Foreign => "the store holds the entry of another key",
+            StoreFault::Sealed => "the store holds something that no key at hand opens",
             StoreFault::Panicked => "the store panicked",
             StoreFault::Other => "the store failed",
         };

@@ -20,7 +20,7 @@ use opentelemetry::KeyValue;
 
 use self::generations::Generations;
 use crate::{
-    Entry, Pending, Purge, Reading, Store, StoreError, StoreFault, Timestamp,
+    Codec, Entry, Pending, Purge, Reading, Store, StoreError, StoreFault, Timestamp,
     ledger::{Faults, STORE_ERRORS, STORE_ERRORS_WHAT},
 };
 
@@ -35,7 +35,7 @@ const WRITE_PATIENCE: u32 = 10;
 ///
 /// A look-up takes at most the [budget](obs_redis::Builder::budget) of the connection, and next to nothing while
 /// the server is away. Writes are off the caller's path, by a [`Background`]: what it has no room for is dropped
-/// and counted. Redis holds answers as they are, unencrypted.
+/// and counted. Redis holds answers unencrypted, unless a [`Codec`] with a key is given.
 ///
 /// Purges are counted in Redis, under names `obs:gen:..` that do not expire; Redis must not evict them before the
 /// answers (`volatile-ttl` and its like do not). What was read of them is good for a second; then it is read again off
@@ -47,6 +47,7 @@ struct Inner {
     redis: Redis,
     writes: Redis,
     background: Background,
+    codec: Codec,
     ledger: Ledger,
     generations: Generations,
     observed: AtomicBool,
@@ -84,11 +85,18 @@ impl RedisStore {
     /// under way at a time.
     #[must_use]
     pub fn new(redis: Redis, background: Background) -> Self {
+        Self::with_codec(redis, background, Codec::new())
+    }
+
+    /// The same, with answers compressed and encrypted so.
+    #[must_use]
+    pub fn with_codec(redis: Redis, background: Background, codec: Codec) -> Self {
         let writes = redis.within(redis.budget().saturating_mul(WRITE_PATIENCE));
         Self(Arc::new(Inner {
             redis,
             writes,
             background,
+            codec,
             ledger: Ledger::default(),
             generations: Generations::default(),
             observed: AtomicBool::new(false),
@@ -111,13 +119,13 @@ impl RedisStore {
     /// Runs a write when there is room, and counts how it ends.
     fn write<F>(&self, write: impl FnOnce(Redis) -> F + Send + 'static)
     where
-        F: Future<Output = Result<(), Fault>> + Send,
+        F: Future<Output = Result<(), StoreError>> + Send,
     {
         let inner = self.0.clone();
         let work = async move {
             match write(inner.writes.clone()).await {
                 Ok(()) => inner.ledger.written.inc(),
-                Err(fault) => inner.ledger.faults.count(kind(&fault)),
+                Err(error) => inner.ledger.faults.count(error.fault()),
             }
         };
         if self.0.background.spawn(work).is_err() {
@@ -129,12 +137,18 @@ impl RedisStore {
 impl Store for RedisStore {
     type Get = RedisGet;
 
-    fn get(&self, key: &Key, _: Timestamp) -> RedisGet {
-        let (redis, key) = (self.0.redis.clone(), *key);
+    fn get(&self, key: &Key, now: Timestamp) -> RedisGet {
+        let (this, key) = (self.clone(), *key);
         RedisGet(Box::pin(async move {
-            match redis.get(name(&key)).await {
+            match this.0.redis.get(name(&key)).await {
                 Ok(None) => Ok(None),
-                Ok(Some(bytes)) => Entry::decode(&bytes, &key).map(Some),
+                Ok(Some(bytes)) => {
+                    let (entry, is_old) = this.0.codec.decode(&bytes, &key)?;
+                    if is_old {
+                        this.put(&key, entry.clone(), now);
+                    }
+                    Ok(Some(entry))
+                }
                 Err(fault) => Err(StoreError::new(kind(&fault), fault)),
             }
         }))
@@ -143,16 +157,19 @@ impl Store for RedisStore {
     fn put(&self, key: &Key, entry: Entry, now: Timestamp) {
         let (key, ttl) = (*key, entry.keep_for(now));
         let Some(ttl) = ttl else { return };
+        let this = self.clone();
         self.write(move |redis| async move {
             // Here, and not on the caller's path.
-            let bytes = entry.encode(&key);
-            redis.set(name(&key), bytes, ttl).await
+            let bytes = this.0.codec.encode(&entry, &key)?;
+            redis.set(name(&key), bytes, ttl).await.map_err(failed)
         });
     }
 
     fn remove(&self, key: &Key) {
         let key = *key;
-        self.write(move |redis| async move { redis.del(name(&key)).await.map(drop) });
+        self.write(
+            move |redis| async move { redis.del(name(&key)).await.map(drop).map_err(failed) },
+        );
     }
 
     fn delete(&self, key: &Key) -> Pending<()> {

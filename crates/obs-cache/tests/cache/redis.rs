@@ -324,3 +324,39 @@ async fn what_there_is_no_room_for_is_dropped_and_counted() {
     store.put(&key(9), entry, late);
     assert_eq!((store.stats().dropped, store.stats().written), (4, 1));
 }
+
+#[tokio::test]
+async fn sealed_answers_are_written_anew_when_the_key_has_changed() {
+    let server = Server::new();
+    let redis = connected(&server).await.redis;
+    let (old, new) = (SealKey::new(1, b"old"), SealKey::new(2, b"new"));
+    let gateway = |codec: Codec| {
+        let background = Background::new(100);
+        let store = RedisStore::with_codec(redis.clone(), background.clone(), codec);
+        Gateway {
+            store,
+            redis: redis.clone(),
+            background,
+            calls: Arc::default(),
+        }
+    };
+    let ask = async |gateway: &Gateway| {
+        let cache = gateway.cache(gateway.store.clone());
+        cache.oneshot(asking("words of the answer")).await.unwrap();
+        gateway.written().await;
+        gateway.calls()
+    };
+    let before = gateway(Codec::new().seal(old.clone()));
+    assert_eq!(ask(&before).await, 1);
+    let key = server.cli(&["KEYS", "obs:*"]);
+    let held = redis.get(key.clone().into()).await.unwrap().unwrap();
+    assert!(!held.windows(5).any(|window| window == b"words"));
+    let during = gateway(Codec::new().seal(new.clone()).opens(old));
+    assert_eq!(ask(&during).await, 0);
+    let left: u64 = server.cli(&["PTTL", &key]).parse().unwrap();
+    assert!((3_500_000..=3_600_000).contains(&left), "{left}");
+    let after = gateway(Codec::new().seal(new));
+    assert_eq!(ask(&after).await, 0, "it was written anew");
+    // Who has no key any more: a miss, removed, and written again.
+    assert_eq!(ask(&gateway(Codec::new())).await, 1);
+}
