@@ -53,6 +53,7 @@ impl Provider {
         }
         let propagator = propagator.clone();
         let mut upstream = Upstream::builder(&*of.base_url)
+            .name(format!("provider {}", of.name))
             .connect_timeout(settings.timeout.connect)
             // The span of the attempt, which is current then.
             .prepare(move |_, headers| propagator.inject_trace_headers(headers));

@@ -153,3 +153,38 @@ async fn certificates_for_redis_that_cannot_be_read_are_refused_by_their_setting
         "{refused}"
     );
 }
+
+#[tokio::test]
+async fn callers_are_told_the_name_of_a_provider_that_is_away_and_not_its_address() {
+    let settings = settings(&[("OPENAI_BASE_URL", "http://127.0.0.1:9/v1")]);
+    let name = settings.providers[0].name.clone();
+    let gateway = start(settings).await;
+    let (status, error) = error(gateway.chat(&ask("m", "Hi"))).await;
+    let message = error["message"].as_str().unwrap();
+    assert_eq!(status, 502);
+    assert!(
+        message.contains(&format!("provider {name}")) && !message.contains("http://"),
+        "{message}"
+    );
+}
+
+#[tokio::test]
+async fn a_whole_answer_to_a_streamed_request_is_told_as_a_stream_with_its_report() {
+    let (_provider, address) = Provider::start([says("m", "Hello there")]).await;
+    let gateway = start(settings(&[(
+        "OPENAI_BASE_URL",
+        &format!("http://{address}/v1"),
+    )]))
+    .await;
+    let asked = gateway
+        .chat(&ask_stream("m", "Hi"))
+        .header("x-obs-report", "1");
+    let text = asked.send().await.unwrap().text().await.unwrap();
+    assert!(
+        text.contains("\"delta\":{\"content\":\"Hello there\"}"),
+        "{text}"
+    );
+    assert!(!text.contains("\"message\""), "{text}");
+    assert!(text.contains(": x-obs-cache=miss"), "{text}");
+    assert!(text.ends_with("data: [DONE]\n\n"), "{text}");
+}

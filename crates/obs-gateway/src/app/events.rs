@@ -8,8 +8,9 @@ use std::{
 
 use bytes::Bytes;
 use futures_core::Stream;
+use futures_util::stream;
 use http::StatusCode;
-use obs_core::{Error, Journal};
+use obs_core::{ChunkStream, Error, ErrorKind, Journal};
 use obs_openai::{ChatBody, ChatResponse, EventBody, sse};
 use tokio::time::{Instant, Sleep, sleep};
 
@@ -78,12 +79,13 @@ impl Events {
 }
 
 impl State {
+    /// A provider may not stream: its answer is split.
     fn of(body: ChatBody, usage: bool) -> Self {
-        match body {
-            ChatBody::Stream(chunks) => Self::Streaming(EventBody::new(chunks).usage(usage)),
-            // A provider that does not stream: its answer is one event.
-            ChatBody::Whole(body) => Self::Closing(sse::encode(None, &body)),
-        }
+        let chunks = body.into_chunks().unwrap_or_else(|error| {
+            let error = Error::new(ErrorKind::Upstream, error);
+            ChunkStream::new(stream::iter([Err(error)]))
+        });
+        Self::Streaming(EventBody::new(chunks).usage(usage))
     }
 }
 
@@ -137,11 +139,7 @@ impl Stream for Events {
                 }
                 State::Closing(last) => {
                     let last = std::mem::take(last);
-                    if last == sse::DONE {
-                        this.end(None);
-                    } else {
-                        this.state = State::Closing(sse::DONE);
-                    }
+                    this.end(None);
                     last
                 }
                 State::Ended => return Poll::Ready(None),

@@ -3,7 +3,7 @@ use std::{fmt, sync::OnceLock};
 
 use bytes::Bytes;
 use http::HeaderMap;
-use obs_core::{ChunkStream, Finish, LlmResponse, Usage};
+use obs_core::{BoxError, ChunkStream, Finish, LlmResponse, Usage};
 
 use super::facts::{self, WholeFacts};
 use crate::{ChatChunk, json};
@@ -83,6 +83,20 @@ impl ChatResponse {
             headers: HeaderMap::new(),
             body,
             facts: OnceLock::new(),
+        }
+    }
+}
+
+impl ChatBody {
+    /// Its chunks, for callers that asked for a stream: a whole answer is split.
+    ///
+    /// # Errors
+    ///
+    /// No stream can say it: it has audio, or is no chat completion.
+    pub fn into_chunks(self) -> Result<ChunkStream<ChatChunk>, BoxError> {
+        match self {
+            Self::Stream(chunks) => Ok(chunks),
+            Self::Whole(body) => crate::replay::chunks(&body),
         }
     }
 }

@@ -39,7 +39,7 @@ impl ConnectError {
         )
     }
 
-    /// Scheme, host and port that could not be reached.
+    /// Scheme, host and port that could not be reached; or the name of the upstream, if it was given one.
     #[must_use]
     pub fn origin(&self) -> &str {
         &self.origin

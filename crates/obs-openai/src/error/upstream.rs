@@ -88,7 +88,7 @@ impl UpstreamError {
         &self.detail
     }
 
-    /// Where the request went, without query.
+    /// Where the request went, without query; or the name of the upstream, if it was given one.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url

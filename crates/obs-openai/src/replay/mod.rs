@@ -36,6 +36,12 @@ pub struct ChatRecorder {
 /// The recorded chunks of an entry, or those that a whole answer was split into.
 struct Replayed<I>(I);
 
+/// The chunks that a whole answer is split into.
+pub(crate) fn chunks(body: &Bytes) -> Result<ChunkStream<ChatChunk>, BoxError> {
+    let chunks = split::split(body)?.into_iter();
+    Ok(ChunkStream::new(Replayed(chunks)))
+}
+
 impl Replay for ChatResponse {
     /// `None` for a stream, and for an answer that is not complete: without finish reason, cut by its length, or
     /// filtered.
@@ -47,10 +53,7 @@ impl Replay for ChatResponse {
     fn decode(stored: &Bytes, streamed: bool) -> Result<Self, BoxError> {
         Ok(match (Entry::read(stored)?, streamed) {
             (Entry::Whole(body), false) => Self::whole(body),
-            (Entry::Whole(body), true) => {
-                let chunks = split::split(&body)?.into_iter();
-                Self::from_stream(ChunkStream::new(Replayed(chunks)))
-            }
+            (Entry::Whole(body), true) => Self::from_stream(chunks(&body)?),
             (Entry::Stream(payloads), true) => {
                 Self::from_stream(ChunkStream::new(Replayed(payloads)))
             }

@@ -23,6 +23,7 @@ use super::{
 #[must_use = "a builder does nothing until it is built"]
 pub struct UpstreamBuilder {
     base_url: String,
+    name: Option<String>,
     key: Option<String>,
     headers: Vec<(String, String)>,
     prepare: Option<Prepare>,
@@ -43,6 +44,7 @@ impl UpstreamBuilder {
     pub(super) fn new(base_url: String) -> Self {
         Self {
             base_url,
+            name: None,
             key: None,
             headers: Vec::new(),
             prepare: None,
@@ -56,6 +58,13 @@ impl UpstreamBuilder {
             malformed: Malformed::default(),
             adds_usage: true,
         }
+    }
+
+    /// Names the provider in errors, in place of its URL: for those whose callers are not to see where it is. The URL is
+    /// told in the log then, at the level debug.
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.name = Some(name.into());
+        self
     }
 
     /// The operator's key, sent as `Authorization: Bearer`. Without one the caller's own credential is passed on, with its
@@ -169,6 +178,7 @@ impl UpstreamBuilder {
         let shared = Shared {
             client: self.connections.client(base.is_tls())?,
             base,
+            name: self.name.map(Into::into),
             key,
             headers: headers(self.headers)?,
             prepare: self.prepare,

@@ -51,6 +51,8 @@ pub struct Upstream {
 struct Shared {
     client: reqwest::Client,
     base: BaseUrl,
+    /// In errors, in place of the URL.
+    name: Option<Box<str>>,
     /// `Authorization` of the operator.
     key: Option<Key>,
     headers: HeaderMap,

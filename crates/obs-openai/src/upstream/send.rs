@@ -18,6 +18,7 @@ use crate::{
 
 /// The head of an answer, and where it came from.
 pub(super) struct Head {
+    /// Or the name of the provider, if it was given one.
     pub(super) url: Box<str>,
     pub(super) status: StatusCode,
     pub(super) headers: HeaderMap,
@@ -82,16 +83,22 @@ impl Shared {
             Ok(response) => response.into(),
             Err(error) => {
                 let error = error.without_url();
+                tracing::debug!(url, error = causes(&error), "no answer");
                 return Err(if error.is_connect() {
-                    ConnectError::error(self.base.origin(), &error)
+                    let origin = self.name.as_deref().unwrap_or(self.base.origin());
+                    ConnectError::error(origin, &error)
                 } else {
-                    TransportError::error(&url, Phase::Head, &causes(&error))
+                    TransportError::error(
+                        self.name.as_deref().unwrap_or(&url),
+                        Phase::Head,
+                        &causes(&error),
+                    )
                 });
             }
         };
         let (parts, body) = response.into_parts();
         Ok(Head {
-            url: url.into(),
+            url: self.name.clone().unwrap_or_else(|| url.into()),
             status: parts.status,
             headers: parts.headers,
             body,
