@@ -186,7 +186,10 @@ async fn every_fixed_metric_has_its_name_type_labels_and_value() {
         ("timeout_failures_total{operation=\"chat\"}", 1.0),
         ("timeout_rate{operation=\"chat\"}", 1.0 / 7.0),
         ("timeout_execution_seconds_count{operation=\"chat\"}", 7.0),
-        ("cache_latency_seconds_count{hit=\"false\",operation=\"chat\"}", 5.0),
+        (
+            "cache_latency_seconds_count{hit=\"false\",operation=\"chat\"}",
+            5.0,
+        ),
         // easy, busy, bad and never; hard, busy and never
         ("router_execution_seconds_count{route=\"cheap\"}", 4.0),
         ("router_execution_seconds_count{route=\"premium\"}", 3.0),
