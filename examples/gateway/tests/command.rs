@@ -155,6 +155,15 @@ fn bad_settings_are_refused_at_start() {
             "{said}"
         );
     }
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    writeln!(file, "[cache]\nttl = \"-5s\"").unwrap();
+    let refused = output(&["check-config", "--config", file.path().to_str().unwrap()]);
+    let said = text(&refused.stderr);
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(
+        said.contains(":2") && said.contains("cache.ttl") && said.contains("-5s"),
+        "{said}"
+    );
     let url = output(&["check-config", "--redis", "redis://:pw-secret@"]);
     assert_eq!(url.status.code(), Some(2));
     let said = text(&url.stderr);
@@ -168,7 +177,10 @@ fn bad_settings_are_refused_at_start() {
 fn check_config_and_print_config_say_what_is_in_force() {
     let checked = output(&["check-config"]);
     assert_eq!(checked.status.code(), Some(0));
-    assert!(text(&checked.stdout).contains("the settings are good"));
+    assert_eq!(
+        text(&checked.stdout),
+        "the settings are good (no file; 1 provider, 2 routes)\n"
+    );
     let printed = command(&["print-config"])
         .env("OBS_CACHE_TTL", "5m")
         .env("OBS_NO_SUCH", "1")
@@ -177,10 +189,37 @@ fn check_config_and_print_config_say_what_is_in_force() {
     assert_eq!(printed.status.code(), Some(0));
     assert!(text(&printed.stdout).contains("ttl = \"5m\""));
     assert!(text(&printed.stderr).contains("OBS_NO_SUCH"));
+    let secrets = command(&[
+        "print-config",
+        "--redis",
+        "redis://user:hunter2@localhost:6379",
+    ])
+    .env("OBS_CACHE_KEY", "swordfish swordfish")
+    .output()
+    .unwrap();
+    let secrets = text(&secrets.stdout);
+    assert!(
+        secrets.contains("localhost:6379")
+            && !secrets.contains("hunter2")
+            && !secrets.contains("swordfish swordfish"),
+        "{secrets}"
+    );
 }
 
 #[test]
 fn help_and_version_are_no_errors() {
+    let help = text(&output(&["--help"]).stdout);
+    for wanted in [
+        "--server-listen",
+        "127.0.0.1:8080",
+        "--cache-ttl",
+        "OBS_CACHE_TTL",
+        "--redis",
+        "--timeout-total",
+        "300s",
+    ] {
+        assert!(help.contains(wanted), "{wanted} is not in\n{help}");
+    }
     for flag in ["--help", "--version"] {
         let said = output(&[flag]);
         assert_eq!(said.status.code(), Some(0));

@@ -2,8 +2,8 @@
 use std::{
     io::{BufRead, BufReader},
     net::SocketAddr,
-    process::{Child, Command, ExitStatus, Output, Stdio},
-    sync::mpsc,
+    process::{Child, Command, ExitStatus, Stdio},
+    sync::{Mutex, mpsc},
     thread,
     time::Duration,
 };
@@ -23,6 +23,8 @@ pub(crate) struct Gateway {
     metrics: Option<SocketAddr>,
     /// What it says on standard error, line by line.
     lines: mpsc::Receiver<String>,
+    /// Those that were read.
+    said: Mutex<Vec<String>>,
     client: Client,
 }
 
@@ -31,11 +33,6 @@ pub(crate) fn command(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_gateway"));
     command.args(args).env_clear();
     command
-}
-
-/// Runs it to its end.
-pub(crate) fn run(args: &[&str]) -> Output {
-    command(args).output().expect("it starts")
 }
 
 impl Gateway {
@@ -66,6 +63,7 @@ impl Gateway {
             api: SocketAddr::from(([0; 4], 0)),
             metrics: None,
             lines,
+            said: Mutex::default(),
             client: Client::new(),
         };
         gateway.api = address(&gateway.wait_for("listening on http://")).expect("its address");
@@ -77,11 +75,20 @@ impl Gateway {
     pub(crate) fn wait_for(&self, text: &str) -> String {
         loop {
             match self.lines.recv_timeout(PATIENCE) {
-                Ok(line) if line.contains(text) => return line,
-                Ok(_) => {}
+                Ok(line) => {
+                    self.said.lock().unwrap().push(line.clone());
+                    if line.contains(text) {
+                        return line;
+                    }
+                }
                 Err(error) => panic!("it never said {text:?}: {error}"),
             }
         }
+    }
+
+    /// All lines that were waited for, and those before them.
+    pub(crate) fn said(&self) -> Vec<String> {
+        self.said.lock().unwrap().clone()
     }
 
     pub(crate) fn url(&self, path: &str) -> String {

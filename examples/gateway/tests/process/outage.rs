@@ -49,7 +49,7 @@ async fn redis_killed_in_the_middle_of_two_thousand_calls_is_two_thousand_answer
 }
 
 #[tokio::test]
-async fn redis_absent_at_start_is_warned_of_once_and_found_when_it_appears() {
+async fn redis_absent_at_start_costs_no_answer_and_is_found_when_it_appears() {
     let mut redis = Server::absent(&[]);
     let gateway = Gateway::start(&["--redis", &redis.url(), "--cache-tier=false"]);
     for n in 0..20 {

@@ -1,7 +1,7 @@
 //! How it starts, what it refuses, and how it stops.
-use std::{io::Write, net::TcpListener};
+use std::net::TcpListener;
 
-use crate::gateway::{Gateway, command, run};
+use crate::gateway::{Gateway, command};
 
 #[tokio::test]
 async fn with_no_configuration_it_serves_and_says_that_it_is_simulated() {
@@ -32,6 +32,24 @@ async fn a_taken_metrics_port_is_said_and_it_serves_and_counts() {
     assert_eq!(gateway.metrics_address(), None);
     let answer = gateway.ask("", "Are you there?").await.unwrap();
     assert_eq!(answer.status, 200);
+    let said = gateway.said();
+    let warned = said.iter().find(|line| line.contains("cannot be scraped"));
+    let warned = warned.expect("a warning");
+    assert!(
+        warned.contains("WARN") && warned.contains(&taken.local_addr().unwrap().to_string()),
+        "{warned}"
+    );
+    assert!(
+        said.iter().any(|line| line.contains("metrics.listen")),
+        "{said:?}"
+    );
+    let call = gateway.wait_for("\"message\":\"call\"");
+    let call: serde_json::Value = serde_json::from_str(&call).unwrap();
+    assert_eq!(
+        (&call["status"], &call["cache"]),
+        (&200.into(), &"miss".into())
+    );
+    assert!(call["cost_usd"].is_string(), "{call}");
 }
 
 #[tokio::test]
@@ -56,64 +74,4 @@ async fn asked_to_stop_it_finishes_what_is_in_flight() {
     assert_eq!(ask.as_mut().await.unwrap().status, 200);
     drop(ask);
     assert!(gateway.wait().success());
-}
-
-#[test]
-fn help_names_every_setting_with_its_default() {
-    let help = run(&["--help"]);
-    let text = String::from_utf8(help.stdout).unwrap();
-    assert!(help.status.success());
-    for wanted in [
-        "--server-listen",
-        "127.0.0.1:8080",
-        "--cache-ttl",
-        "OBS_CACHE_TTL",
-        "--redis",
-        "--timeout-total",
-        "300s",
-    ] {
-        assert!(text.contains(wanted), "{wanted} is not in\n{text}");
-    }
-}
-
-#[test]
-fn bad_settings_are_refused_with_their_place_and_what_is_allowed() {
-    let mut file = tempfile::NamedTempFile::new().unwrap();
-    writeln!(file, "[cache]\nttl = \"-5s\"").unwrap();
-    let path = file.path().to_str().unwrap();
-    let refused = run(&["check-config", "--config", path]);
-    let said = String::from_utf8(refused.stderr).unwrap();
-    assert_eq!(refused.status.code(), Some(2));
-    assert!(
-        said.contains(":2") && said.contains("cache.ttl") && said.contains("-5s"),
-        "{said}"
-    );
-
-    let refused = run(&["--cache-tll", "5s"]);
-    let said = String::from_utf8(refused.stderr).unwrap();
-    assert!(
-        !refused.status.success() && said.contains("cache-tll"),
-        "{said}"
-    );
-
-    let good = run(&["check-config", "--cache-ttl", "5s"]);
-    assert!(good.status.success(), "{good:?}");
-}
-
-#[test]
-fn print_config_masks_secrets() {
-    let output = command(&[
-        "print-config",
-        "--redis",
-        "redis://user:hunter2@localhost:6379",
-    ])
-    .env("OBS_CACHE_KEY", "swordfish swordfish")
-    .output()
-    .unwrap();
-    let text = String::from_utf8(output.stdout).unwrap();
-    assert!(output.status.success() && text.contains("ttl"), "{text}");
-    assert!(
-        !text.contains("hunter2") && !text.contains("swordfish swordfish"),
-        "{text}"
-    );
 }
