@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 pub use monitor::{Monitor, Watch};
 
 use self::correction::{Correction, SLOTS};
-use crate::calibrate::{loss, sigmoid};
+use crate::calibrate::{Line, loss, sigmoid};
 use crate::fit::logit;
 use crate::goal::{Goal, Threshold};
 use crate::model::{Evidence, Model};
@@ -20,6 +20,9 @@ use crate::{Prompt, Target};
 const STEP: f64 = 0.002;
 /// Scores that lie closer than this, in logits, are spread by what is learned of groups.
 const LEAST_SPREAD: f64 = 0.5;
+/// The least slope by which lengths are put in order, so that they lie farther apart than a threshold wavers. Where length was found
+/// to tell nothing, the rule still is the length.
+const LEAST_SLOPE: f32 = 0.2;
 
 /// A model in traffic.
 ///
@@ -37,6 +40,8 @@ pub struct Online {
     by_rule: Target,
     correction: Correction,
     rule: Correction,
+    /// From length to the rule's place in its order.
+    rule_order: Line,
     stands: AtomicBool,
     monitor: Mutex<Monitor>,
 }
@@ -78,7 +83,13 @@ impl Online {
         } = model.threshold(goal);
         let at = |share| model.threshold(Goal::Share(share));
         let logit_of = |gain: f32| logit(f64::from(gain).clamp(1e-6, 1.0 - 1e-6));
-        let rule = |length| model.header().rule.at(length);
+        let rule = model.header().rule;
+        let slope = rule.slope.max(LEAST_SLOPE);
+        let middle = at(0.5).length;
+        let rule_order = Line {
+            slope,
+            bias: rule.at(middle) - slope * middle,
+        };
         let step = |low: f64, high: f64| STEP * (high - low).abs().max(LEAST_SPREAD);
         let (high, low) = (at(0.1), at(0.9));
         let usual = logit(model.header().trained.gain.clamp(1e-4, 1.0 - 1e-4));
@@ -91,11 +102,15 @@ impl Online {
             ),
             by_rule: Target::new(
                 f64::from(share),
-                f64::from(rule(length)) - usual,
-                step(rule(low.length).into(), rule(high.length).into()),
+                f64::from(rule_order.at(length)) - usual,
+                step(
+                    rule_order.at(low.length).into(),
+                    rule_order.at(high.length).into(),
+                ),
             ),
             correction: Correction::new(usual as f32),
             rule: Correction::new(usual as f32),
+            rule_order,
             stands: AtomicBool::new(better),
             monitor: Mutex::new(Monitor::new(better)),
             model,
@@ -122,7 +137,9 @@ impl Online {
         let by_model = self
             .by_model
             .admit(f64::from(self.correction.order(evidence.logit, slot)));
-        let by_rule = self.by_rule.admit(f64::from(self.rule.order(rule, slot)));
+        let by_rule = self.by_rule.admit(f64::from(
+            self.rule.order(self.rule_order.at(evidence.length), slot),
+        ));
         let by = self.stands();
         Decision {
             premium: if by == By::Model { by_model } else { by_rule },

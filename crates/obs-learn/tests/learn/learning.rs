@@ -1,7 +1,9 @@
 //! What is learned where the truth is known, and what is refused where there is none.
 
 use crate::support::{Chance, dataset, rows, trained, trainer};
-use obs_learn::{Dataset, Goal, Outcomes, STRUCTURE, TrainError, Trainer, WORDS};
+use obs_learn::{
+    Dataset, GROUP_PRIOR, Goal, LENGTH, Model, Outcomes, STRUCTURE, TrainError, Trainer, WORDS,
+};
 
 #[test]
 fn finds_the_words_that_decide() {
@@ -49,7 +51,15 @@ fn probabilities_mean_what_they_say() {
 fn the_gate_lets_truth_pass() {
     let gate = trained().model.gate();
     assert!(gate.better, "{gate}");
-    assert_eq!(gate.checks.len(), 2);
+    let checks: Vec<_> = gate
+        .checks
+        .iter()
+        .map(|check| (check.on.as_str(), check.against.as_str()))
+        .collect();
+    assert_eq!(
+        checks,
+        [("held-out groups", LENGTH), ("held-out rows", GROUP_PRIOR)]
+    );
     assert!(
         gate.to_string()
             .starts_with("better than the rule: above the prompt length on held-out groups by +")
@@ -264,5 +274,90 @@ fn thresholds_grant_what_is_wished() {
         model.threshold(Goal::Share(f64::NAN)).share,
         1.0,
         "no number is no saving"
+    );
+}
+
+#[test]
+fn a_model_of_few_rows_is_little_more_than_the_rule() {
+    let mut chance = Chance(15);
+    let mut data = Dataset::new();
+    for _ in 0..150 {
+        let words = 3 + chance.below(60);
+        let prompt: Vec<String> = (0..words)
+            .map(|_| format!("w{}", chance.below(500)))
+            .collect();
+        let gained = chance.unit() < 0.1 + words as f32 / 90.0;
+        data.push(None, prompt.join(" ").as_str(), f32::from(!gained), 1.0)
+            .expect("from 0 to 1");
+    }
+    let model = trainer()
+        .train(&data, |_, _| ())
+        .expect("there is a gap")
+        .model;
+    let (short, long) = ("w1 w2 w3 w4 ".repeat(2), "w1 w2 w3 w4 ".repeat(10));
+    let length = |prompt: &str| {
+        let explained = model.explain(None, prompt, 0);
+        explained
+            .features
+            .iter()
+            .find(|part| part.name == "bytes")
+            .map_or(0.0, |part| part.added)
+    };
+    let rule = |prompt: &str| model.header().rule.at(model.read(None, prompt).length);
+    let (by_length, by_rule) = (length(&long) - length(&short), rule(&long) - rule(&short));
+    assert!(by_rule > 0.5, "the rule is worth something: {by_rule}");
+    assert!(by_length > 0.6 * by_rule, "{by_length} of {by_rule}");
+}
+
+#[test]
+fn the_rule_is_never_turned_round() {
+    let mut data = Dataset::new();
+    for row in rows(200, 16, 0.0) {
+        let short = row.prompt.len() < 45;
+        data.push(None, row.prompt.as_str(), f32::from(!short), 1.0)
+            .expect("from 0 to 1");
+    }
+    let model = trainer()
+        .train(&data, |_, _| ())
+        .expect("there is a gap")
+        .model;
+    assert!(model.header().rule.slope > 0.0, "{:?}", model.header().rule);
+    let usual = model.header().rule.at(45f32.ln_1p());
+    let gain = (model.header().trained.gain / (1.0 - model.header().trained.gain)).ln() as f32;
+    assert!(
+        (usual - gain).abs() < 0.05,
+        "it says the mean then: {usual} {gain}"
+    );
+}
+
+#[test]
+fn more_groups_than_a_file_may_have_are_cut_down_to_those_that_tell_most() {
+    let mut data = Dataset::new();
+    for row in 0..2200 {
+        let gained = row % 3 == 0;
+        let name = if row < 50 {
+            "long".repeat(40) + &row.to_string()
+        } else {
+            row.to_string()
+        };
+        data.push(Some(&name), "w1 w2", f32::from(!gained), 1.0)
+            .expect("from 0 to 1");
+    }
+    let model = trainer()
+        .folds(2)
+        .resamples(100)
+        .train(&data, |_, _| ())
+        .expect("there is a gap")
+        .model;
+    assert_eq!(
+        Model::from_json(model.to_json().as_bytes()).expect("a file that can be read"),
+        model
+    );
+    let gain = |group: &str| model.read(Some(group), "w1 w2").gain();
+    assert!(gain("60") > gain("61"), "a group that always gained");
+    assert_eq!(
+        gain(&("long".repeat(40) + "3")),
+        model.predict("w1 w2"),
+        "a name that is too long is not kept"
     );
 }

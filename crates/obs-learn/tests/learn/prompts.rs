@@ -147,6 +147,25 @@ fn what_is_cut_out_of_the_middle_does_not_join() {
     );
 }
 
+#[test]
+fn what_is_odd_counts_no_more_than_four_deviations() {
+    let odd = "9".repeat(3000) + &"?".repeat(500);
+    let explained = model().explain(None, odd.as_str(), 0);
+    let farthest = explained
+        .features
+        .iter()
+        .map(|part| part.deviations.abs())
+        .fold(0.0, f32::max);
+    assert_eq!(farthest, 4.0);
+}
+
+#[test]
+fn a_word_tells_less_among_many() {
+    let added = |prompt: &str| model().explain(None, prompt, 1).terms[0].added;
+    // Alone it is one of one; beside another it is one of three: two words and a pair.
+    assert!((added("lemma") / added("lemma zzz") - 3f32.sqrt()).abs() < 1e-3);
+}
+
 proptest! {
     #[test]
     fn any_text_has_a_probability(texts in proptest::collection::vec((0u8..4, ".{0,300}", 1usize..40), 0..5)) {

@@ -191,6 +191,52 @@ fn a_monitor_shows_what_was_foreseen_and_what_came() {
     assert_eq!(monitor.watch(), watch);
 }
 
+#[test]
+fn a_change_is_learned_after_a_long_time_without_one() {
+    let online = online();
+    let decision = online.decide(Some("a"), "w1 w2 w3");
+    for outcome in 0..8000 {
+        online.observe(&decision, f32::from(u8::from(outcome % 2 == 0)));
+    }
+    let settled = online.decide(Some("a"), "w1 w2 w3").logit;
+    for _ in 0..400 {
+        online.observe(&decision, 1.0);
+    }
+    let changed = online.decide(Some("a"), "w1 w2 w3").logit;
+    assert!(changed > settled + 0.45, "{changed} from {settled}");
+}
+
+#[test]
+fn the_rule_sends_the_longest_prompts() {
+    let noise = trainer()
+        .train(&dataset(&rows(300, 9, 0.0)), |_, _| ())
+        .expect("there is a gap")
+        .model;
+    let online = Online::new(Arc::new(noise), Goal::Share(0.3));
+    let (mut chance, mut sent, mut kept) = (Chance(31), Vec::new(), Vec::new());
+    for call in 0..6000 {
+        let prompt = "w1 lemma ".repeat(4 + chance.below(8) as usize);
+        let decision = online.decide(None, prompt.as_str());
+        assert_eq!(decision.by, By::Rule);
+        // The threshold needs some calls to settle.
+        if call > 3000 {
+            if decision.premium {
+                &mut sent
+            } else {
+                &mut kept
+            }
+            .push(prompt.len());
+        }
+    }
+    let mean = |of: &[usize]| of.iter().sum::<usize>() as f64 / of.len() as f64;
+    assert!(
+        mean(&sent) > mean(&kept) + 25.0,
+        "{} {}",
+        mean(&sent),
+        mean(&kept)
+    );
+}
+
 proptest! {
     #[test]
     fn the_share_is_off_by_no_more_than_promised(
