@@ -12,13 +12,15 @@ use criterion::{
 };
 use obs_core::{Call, CallContext, Error, Fingerprint, LlmRequest, LlmResponse, Role, Usage};
 use obs_metrics::Metrics;
-use obs_timeout::{AttemptTimeoutLayer, TimeoutLayer};
+use obs_timeout::{Adaptive, AttemptTimeoutLayer, HedgeLayer, TimeoutLayer};
 use opentelemetry::metrics::MeterProvider;
 use opentelemetry_sdk::metrics::{InMemoryMetricExporter, PeriodicReader, SdkMeterProvider};
+use tokio::runtime::{Builder, Runtime};
 use tower::{Layer, Service, timeout};
 
 const LIMIT: Duration = Duration::from_secs(30);
 
+#[derive(Clone)]
 struct Ask;
 
 struct Answer;
@@ -93,20 +95,14 @@ fn bench<S: Service<Call<Ask>>>(
     let context = CallContext::default();
     group.bench_function(name, |b| {
         b.iter(|| {
-            run(
-                &mut service,
-                Call::with_context(Ask, context.clone()),
-                polls,
-            )
+            let call = Call::with_context(Ask, context.clone());
+            run(&mut service, call, polls)
         });
     });
 }
 
 fn limits(c: &mut Criterion) {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_time()
-        .build();
-    let runtime = runtime.expect("a runtime");
+    let runtime = runtime();
     let _in_it = runtime.enter();
     let reader = PeriodicReader::builder(InMemoryMetricExporter::default()).build();
     let provider = SdkMeterProvider::builder().with_reader(reader).build();
@@ -122,26 +118,65 @@ fn limits(c: &mut Criterion) {
             timeout::Timeout::new(model, LIMIT),
             polls,
         );
-        let layer = TimeoutLayer::new(LIMIT);
+        let total = TimeoutLayer::new(LIMIT);
+        let quiet = total.clone().metrics(&off);
+        let any = quiet.clone().any();
+        let name = "TimeoutLayer::any, metrics off";
+        bench(&mut group, name, any.layer(model), polls);
         bench(
             &mut group,
             "TimeoutLayer, metrics off",
-            layer.clone().metrics(&off).layer(model),
+            quiet.layer(model),
             polls,
         );
+        let loud = total.metrics(&on);
         bench(
             &mut group,
             "TimeoutLayer, metrics on",
-            layer.metrics(&on).layer(model),
+            loud.layer(model),
             polls,
         );
-        let layer = AttemptTimeoutLayer::new()
+        let attempt = AttemptTimeoutLayer::new()
             .first_token(LIMIT)
             .idle(LIMIT)
             .attempt(LIMIT);
-        bench(&mut group, "AttemptTimeoutLayer", layer.layer(model), polls);
+        bench(
+            &mut group,
+            "AttemptTimeoutLayer",
+            attempt.layer(model),
+            polls,
+        );
+        let learned = attempt.adaptive_attempt(Adaptive::percentile(99.0));
+        bench(
+            &mut group,
+            "AttemptTimeoutLayer, learned",
+            learned.layer(model),
+            polls,
+        );
         group.finish();
     }
+}
+
+/// What a hedge writes into the journal would pile up there: each call has its own.
+fn hedges(c: &mut Criterion) {
+    let runtime = runtime();
+    let _in_it = runtime.enter();
+    let off = Metrics::disabled();
+    let mut group = c.benchmark_group("a call of its own, after one wait");
+    let mut model = Model { polls: 2 };
+    group.bench_function("nothing", |b| b.iter(|| run(&mut model, Call::new(Ask), 2)));
+    let fixed = HedgeLayer::new(LIMIT).plain(LIMIT).metrics(&off);
+    let learned = fixed.clone().adaptive(Adaptive::percentile(95.0));
+    for (name, layer) in [("HedgeLayer", fixed), ("HedgeLayer, learned", learned)] {
+        let mut service = layer.layer(model);
+        group.bench_function(name, |b| b.iter(|| run(&mut service, Call::new(Ask), 2)));
+    }
+    group.finish();
+}
+
+fn runtime() -> Runtime {
+    let mut builder = Builder::new_current_thread();
+    builder.enable_time().build().expect("a runtime")
 }
 
 criterion_group! {
@@ -149,6 +184,6 @@ criterion_group! {
     config = Criterion::default()
         .warm_up_time(Duration::from_millis(300))
         .measurement_time(Duration::from_secs(1));
-    targets = limits
+    targets = limits, hedges
 }
 criterion_main!(benches);

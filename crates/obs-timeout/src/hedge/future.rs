@@ -73,7 +73,9 @@ where
             let error = Elapsed::of_deadline(start);
             return Self::new(None, None, Some(error), context, start);
         }
-        let Some(due) = shared.due(&call.request, start) else {
+        let awaited = !matches!(context.purpose, Purpose::Refresh | Purpose::Shadow);
+        let due = || shared.due(&call.request, start);
+        let Some(due) = awaited.then(due).flatten() else {
             let only = Committed::new(inner.clone().oneshot(call), Commit::Head);
             return Self::new(Some(only), None, None, context, start);
         };

@@ -28,6 +28,9 @@ use crate::{Adaptive, Learned};
 /// | the other | is dropped at once: its connection is closed, its permits are free, its attempt is recorded as cancelled |
 /// | who pays | the call, both: the second attempt is in the journal with [`Purpose::Hedge`](obs_core::Purpose::Hedge) |
 ///
+/// Calls that nobody waits for ([`Purpose::Refresh`](obs_core::Purpose::Refresh),
+/// [`Purpose::Shadow`](obs_core::Purpose::Shadow)) are passed on as they are.
+///
 /// A failure before the second attempt has begun is given out as it is: retries are a router's. After that, an error that
 /// another attempt may mend waits for the other one; a failure of the second attempt fails no call, and the error of the
 /// first one is the one that is told.

@@ -55,7 +55,12 @@ impl<M> Running<M> {
         let after = now - self.entry.start();
         if after < limit {
             // Its caller gave it less time than it may have here: nothing is wrong here.
-            tracing::debug!(call = id, operation, ?after, "a call passed its caller's deadline");
+            tracing::debug!(
+                call = id,
+                operation,
+                ?after,
+                "a call passed its caller's deadline"
+            );
             return;
         }
         tracing::warn!(

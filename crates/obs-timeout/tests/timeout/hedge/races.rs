@@ -203,6 +203,18 @@ async fn plain_answers_are_hedged_only_where_that_is_said() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_nobody_waits_for_is_not_hedged() {
+    for purpose in [Purpose::Refresh, Purpose::Shadow] {
+        let layer = hedge();
+        let model = Model::new([(60_000, whole)]);
+        let mut call = call(false);
+        call.context.purpose = purpose;
+        assert!(model.under(&layer).oneshot(call).await.is_ok());
+        assert_eq!((model.made(), layer.stats().started), (1, 0));
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_failure_before_the_second_attempt_is_told_at_once() {
     let layer = hedge();
     let model = Model::new([(1_000, overloaded)]);
