@@ -41,11 +41,6 @@ impl Asked {
         name(self.operation, self.model.as_deref())
     }
 
-    /// Before it has a name of its own.
-    pub(crate) const fn short_name(&self) -> &'static str {
-        self.operation.as_str()
-    }
-
     /// What a sampler may look at.
     pub(crate) fn first(&self) -> Vec<KeyValue> {
         let mut all = Vec::with_capacity(3);

@@ -203,14 +203,14 @@ impl AttemptSpan {
             let origin = origin.as_deref().and_then(from_traceparent);
             let provider = spans.provider(call.context.route.as_ref());
             let asked = Asked::of(call, call.request.model().into(), provider);
-            let wall = (spans.clock)();
+            let wall = spans.now();
             let span = spans.tracer.build_with_context(
                 SpanBuilder {
                     span_kind: Some(SpanKind::Client),
                     start_time: Some(wall),
                     attributes: Some(asked.first()),
                     links: origin.map(|span| vec![Link::new(span, Vec::new(), 0)]),
-                    ..SpanBuilder::from_name(asked.short_name())
+                    ..SpanBuilder::from_name(asked.name())
                 },
                 &parent,
             );
@@ -220,7 +220,6 @@ impl AttemptSpan {
                 if !span.is_recording() {
                     return None;
                 }
-                span.update_name(asked.name());
                 span.set_attributes(asked.rest());
                 span.set_attributes(asked::parameters(&call.request));
                 let purpose = call.context.purpose.as_str();

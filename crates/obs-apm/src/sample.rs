@@ -54,10 +54,12 @@ impl Sample {
         let series = shared.calls.series(operation, model);
         if let Some(spans) = &shared.spans {
             // The name of the series is shared already, unless it is that of all the others.
-            let known = series.as_ref().map(|series| series.model());
-            let known = known.filter(|known| **known == *model);
-            let model = known.unwrap_or_else(|| model.into());
-            sample.span = CallSpan::start(spans, call, model);
+            let shared = || {
+                let known = series.as_ref().map(|series| series.model());
+                let known = known.filter(|known| **known == *model);
+                known.unwrap_or_else(|| model.into())
+            };
+            sample.span = CallSpan::start(spans, call, shared);
         }
         let recording = sample.span.as_ref().is_some_and(CallSpan::is_recording);
         if series.is_some() || recording {

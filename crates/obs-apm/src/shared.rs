@@ -93,6 +93,7 @@ fn spanning(
         provider: setup.provider.clone().into(),
         providers: providers.collect(),
         clock: setup.clock.clone(),
+        eager: !matches!(setup.spans, Spans::OfProcess | Spans::Of(_)),
     }
 }
 

@@ -70,53 +70,54 @@ impl CallSpan {
     pub(crate) fn start<R: LlmRequest>(
         shared: &Arc<Spanning>,
         call: &Call<R>,
-        model: Arc<str>,
+        model: impl Fn() -> Arc<str>,
     ) -> Option<Self> {
         let start = || {
-            let asked = Asked::of(call, model, &shared.provider);
-            let wall = (shared.clock)();
             let parent = Context::current();
+            let mut asked = None;
+            let ask = || Asked::of(call, model(), &shared.provider);
+            // Few of them will be seen: whatever can wait, waits.
+            let first = shared.eager.then(|| asked.insert(ask()).first());
+            let wall = shared.clock.as_ref().map(|clock| clock());
             let span = shared.tracer.build_with_context(
                 SpanBuilder {
                     span_kind: Some(SpanKind::Client),
-                    start_time: Some(wall),
-                    attributes: Some(asked.first()),
-                    ..SpanBuilder::from_name(asked.short_name())
+                    start_time: wall,
+                    attributes: first,
+                    ..SpanBuilder::from_name(call.request.operation().as_str())
                 },
                 &parent,
             );
+            let parent_span = parent.span().span_context().clone();
             let context = parent.with_span(span);
-            let to = {
+            let recording = {
                 let span = context.span();
                 let known = span.span_context();
+                let recording = |to| {
+                    let asked = asked.unwrap_or_else(&ask);
+                    Recording::new(to, shared, asked, wall)
+                };
                 if span.is_recording() {
-                    span.update_name(asked.name());
-                    span.set_attributes(asked.rest());
+                    let recording = recording(To::Span);
+                    span.update_name(recording.asked.name());
+                    if !shared.eager {
+                        span.set_attributes(recording.asked.first());
+                    }
+                    span.set_attributes(recording.asked.rest());
                     span.set_attributes(asked::parameters(&call.request));
                     let known = known.is_sampled().then(|| to_traceparent(known));
                     call.context.journal.with(|report| report.span = known);
-                    Some(To::Span)
+                    let capture = shared.capture.as_ref();
+                    Some(Recording {
+                        captured: capture.map(|capture| capture.prompt(&call.request)),
+                        ..recording
+                    })
                 } else {
                     let tail = shared.tail.clone().filter(|_| known.is_valid());
-                    tail.map(|tail| To::Tail(tail, parent.span().span_context().clone()))
+                    tail.map(|tail| recording(To::Tail(tail, parent_span)))
                 }
             };
-            let sampled = matches!(to, Some(To::Span));
-            let capture = shared.capture.as_ref().filter(|_| sampled);
-            let captured = capture.map(|capture| capture.prompt(&call.request));
-            Self {
-                recording: to.map(|to| Recording {
-                    to,
-                    asked,
-                    shared: shared.clone(),
-                    wall,
-                    start: Instant::now(),
-                    answered: Answered::default(),
-                    committed: None,
-                    captured,
-                }),
-                context,
-            }
+            Self { context, recording }
         };
         catch_unwind(AssertUnwindSafe(start)).ok()
     }
@@ -195,6 +196,19 @@ impl CallSpan {
 }
 
 impl Recording {
+    fn new(to: To, shared: &Arc<Spanning>, asked: Asked, wall: Option<SystemTime>) -> Self {
+        Self {
+            to,
+            asked,
+            shared: shared.clone(),
+            wall: wall.unwrap_or_else(|| shared.now()),
+            start: Instant::now(),
+            answered: Answered::default(),
+            committed: None,
+            captured: None,
+        }
+    }
+
     fn end(mut self, context: &Context, ending: Ending, journal: &Journal) {
         // Processors may look at the journal too: not under its lock.
         match &self.to {

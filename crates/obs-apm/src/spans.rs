@@ -23,7 +23,10 @@ pub(crate) struct Spanning {
     pub(crate) provider: Value,
     /// By route, where a route has a provider of its own.
     pub(crate) providers: HashMap<Arc<str>, Value>,
-    pub(crate) clock: Clock,
+    /// `None`: the clock of the system.
+    pub(crate) clock: Option<Clock>,
+    /// Attributes are there when a sampler looks: it may be one that looks at them.
+    pub(crate) eager: bool,
 }
 
 impl fmt::Debug for Spanning {
@@ -38,6 +41,18 @@ impl fmt::Debug for Spanning {
 }
 
 impl Spanning {
+    /// What the clock on the wall says.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the clock that stands where no other is injected"
+    )]
+    pub(crate) fn now(&self) -> SystemTime {
+        match &self.clock {
+            Some(clock) => clock(),
+            None => SystemTime::now(),
+        }
+    }
+
     /// Whose model a route asks.
     pub(crate) fn provider(&self, route: Option<&Arc<str>>) -> &Value {
         let own = route.and_then(|route| self.providers.get(route));
