@@ -90,8 +90,8 @@ impl Traced {
 }
 
 fn attribute(span: &SpanData, key: &str) -> String {
-    let attributes = span.attributes.iter();
-    let found = attributes.filter(|a| a.key.as_str() == key).next_back();
+    let mut attributes = span.attributes.iter();
+    let found = attributes.rfind(|a| a.key.as_str() == key);
     found.map(|a| a.value.to_string()).unwrap_or_default()
 }
 

@@ -13,7 +13,8 @@ pub struct Stats {
     pub failures: u64,
     /// Calls that their caller dropped before the end.
     pub cancelled: u64,
-    /// Calls, among all of these and among those under way, that have passed their limit.
+    /// Calls, among all of these and among those under way, that have passed their limit. Where metrics are off, no clock is
+    /// looked at for it: one that never waited, but kept its thread busy for so long, is not among them.
     pub late: u64,
 }
 

@@ -11,7 +11,11 @@ pub mod researcher;
 pub mod tree;
 
 /// What `build.rs` made of `proto/research.proto`.
-#[expect(unreachable_pub, clippy::all, reason = "made by a generator")]
+#[expect(
+    unreachable_pub,
+    clippy::allow_attributes,
+    reason = "made by a generator"
+)]
 mod proto {
     tonic::include_proto!("research");
 }

@@ -40,7 +40,9 @@ pub(crate) enum Act {
 
 /// What each model does with its attempts, the last for ever; and when it was asked.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Script(Arc<Mutex<HashMap<String, (Vec<Act>, Vec<Instant>)>>>);
+pub(crate) struct Script(Arc<Mutex<Models>>);
+
+type Models = HashMap<String, (Vec<Act>, Vec<Instant>)>;
 
 impl Script {
     pub(crate) fn of<const N: usize>(models: [(&str, &[Act]); N]) -> Self {

@@ -201,6 +201,9 @@ where
                         return Poll::Ready(Ok(answer));
                     }
                     Err(error) => {
+                        if let Some(race) = race {
+                            race.due.sample = None;
+                        }
                         // What is wrong with the request is wrong with it the second time too.
                         if this.second.is_none() || !error.kind().may_fail_over() {
                             this.second.set(None);
