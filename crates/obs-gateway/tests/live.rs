@@ -142,7 +142,7 @@ async fn neither_prompts_nor_answers_nor_tenants_are_shown() {
         assert!(!live.contains(part), "{part}: {live}");
     }
     // Callers may take anything for the name of a model.
-    shown.chat(&ask(&EASY.repeat(9), "Hi")).await;
+    shown.chat(&ask(&EASY.repeat(5), "Hi")).await;
     let model = shown.live().await["recent"][0]["model"].clone();
     assert_eq!(model.as_str().unwrap().len(), 64);
 }

@@ -538,6 +538,7 @@ async fn a_later_commit_point_repairs_what_breaks_off_later() {
     let settings = settings(&[
         ("OPENAI_BASE_URL", &format!("http://{address}")),
         ("OBS_ROUTER_COMMIT", "complete"),
+        ("OBS_ROUTER_RETRIES", "0"),
     ]);
     let gateway = start(settings).await;
     let answer = gateway

@@ -150,7 +150,7 @@ function lists({ cache, timeouts, breakers }) {
   const good = (state) => (state === "closed" ? "hit" : state === "open" ? "bad" : "");
   facts($("breakers"), breakers.length === 0 ? [["none", "nothing that could be left out"]] : breakers.map((of) => [
     of.of === "route" ? `route ${of.name}` : of.of,
-    of.state.replace("_", " ") + (of.opened ? `; opened ${whole(of.opened)} times, ${whole(of.writes_dropped)} writes dropped` : ""), good(of.state),
+    of.state.replace("_", " ") + (of.opened ? ` (openings: ${whole(of.opened)}, writes dropped: ${whole(of.writes_dropped)})` : ""), good(of.state),
   ]));
 }
 
@@ -181,6 +181,7 @@ function recent(live) {
 const charts = [];
 
 const FROM_ZERO = { range: (_, low, high) => [0, high > 0 ? high * 1.1 : 1] };
+const SHARE = { range: [0, 1] };
 const BY_TENS = { distr: 3 };
 
 function chart(id, scale, series, format, data) {
@@ -192,7 +193,7 @@ function chart(id, scale, series, format, data) {
   const plot = new uPlot({
     width: box.clientWidth, height: 170, cursor: { sync: { key: "all" }, y: false },
     scales: { y: scale },
-    axes: [{ ...axis, grid, space: 70, values: (_, ticks) => ticks.map(clock) }, { ...axis, grid: scale === BY_TENS ? tens : grid, size: 62, values: (_, ticks) => ticks.map((tick) => (tick == null ? "" : format(tick))) }],
+    axes: [{ ...axis, grid, space: 70, size: 30, values: (_, ticks) => ticks.map(clock) }, { ...axis, grid: scale === BY_TENS ? tens : grid, size: 62, values: (_, ticks) => ticks.map((tick) => (tick == null ? "" : format(tick))) }],
     series: [{ label: "at", value: (_, at) => (at == null ? "" : clock(at)) }, ...series.map(([label, of]) => ({
       label, stroke: () => colour(of), width: 1.5, points: { show: false }, spanGaps: false,
       value: (_, y) => (y == null ? "–" : format(y)),
@@ -212,7 +213,7 @@ chart("chart-latency", BY_TENS, [["p50", "blue"], ["p95", "amber"]], seconds,
   (of, now) => [times(of, now), of.p50_seconds, of.p95_seconds]);
 chart("chart-money", FROM_ZERO, [["paid", "blue"], ["saved", "green"]], dollars,
   (of, now) => [times(of, now), each(of.cost_usd, of.slot_seconds / 60), each(of.saved_usd, of.slot_seconds / 60)]);
-chart("chart-hits", FROM_ZERO, [["hits among hits and misses", "green"]], (n) => (100 * n).toFixed(0) + " %",
+chart("chart-hits", SHARE, [["hits among hits and misses", "green"]], (n) => (100 * n).toFixed(0) + " %",
   (of, now) => [times(of, now), of.hits.map((hits, at) => (hits + of.misses[at] ? hits / (hits + of.misses[at]) : null))]);
 
 // ---- every two seconds
