@@ -14,7 +14,7 @@ pub(super) struct Learners {
     pub(super) attempt: Option<Arc<Learner>>,
 }
 
-/// What one attempt teaches.
+/// What one attempt teaches. Dropped with the attempt, which ends what has not come.
 #[derive(Debug, Default)]
 pub(super) struct Lesson {
     first_token: Option<Sample>,
@@ -71,11 +71,5 @@ impl Lesson {
             Limit::Attempt => Sample::record(&mut self.attempt),
             _ => {}
         }
-        self.over();
-    }
-
-    /// It has ended without what is still waited for.
-    pub(super) fn over(&mut self) {
-        *self = Self::default();
     }
 }

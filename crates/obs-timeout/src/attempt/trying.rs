@@ -164,11 +164,6 @@ impl Watch for Trying {
         self.lesson.whole();
     }
 
-    fn failed(&mut self, error: Error) -> Error {
-        self.lesson.over();
-        error
-    }
-
     fn cut(&mut self, drop_inner: impl FnOnce()) -> Error {
         let (limit, own) = self.reached();
         self.context.cut(drop_inner);

@@ -240,10 +240,9 @@ where
             }
             ready!(this.alarm.as_mut().poll(cx, moment));
             if deadline.is_over() {
-                this.context.cut(|| {
-                    this.first.set(None);
-                    this.second.set(None);
-                });
+                // Their deadline has passed too: they end as timed out.
+                this.first.set(None);
+                this.second.set(None);
                 if let Some(race) = race {
                     race.failed();
                 }

@@ -15,7 +15,7 @@ use std::{
 
 use obs_core::{AttemptLayer, Attempts, Call, Error, Journal, Outcome, Price, PriceTable, Purpose};
 use obs_metrics::Metrics;
-use obs_timeout::HedgeLayer;
+use obs_timeout::{Hedge, HedgeLayer};
 use tokio::time::sleep;
 use tower::{Layer, Service, util::BoxCloneSyncService};
 
@@ -53,10 +53,13 @@ impl Model {
 
     /// Priced: a question at 100 tokens a microdollar, all in all $0.00012 for each answer that tells its usage.
     fn under(&self, hedge: &HedgeLayer) -> BoxCloneSyncService<Call<Ask>, Reply, Error> {
+        BoxCloneSyncService::new(self.attempts_under(hedge))
+    }
+
+    fn attempts_under(&self, hedge: &HedgeLayer) -> Hedge<Attempts<Self>> {
         let price = Price::per_million("1", "2").expect("a price");
         let layer = AttemptLayer::new(PriceTable::new().with_model("m", price));
-        let attempts: Attempts<Self> = layer.layer(self.clone());
-        BoxCloneSyncService::new(hedge.layer(attempts))
+        hedge.layer(layer.layer(self.clone()))
     }
 
     fn under_way(&self) -> usize {

@@ -189,6 +189,31 @@ impl<S: Service<Call<Ask>>> Service<Call<Ask>> for Shared<S> {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_is_dropped_is_dropped_before_the_end_is_told() {
+    // Whoever holds the future holds nothing else.
+    for steps in [[60_000, 500], [2_300, 60_000]] {
+        let model = Model::new(steps.map(|ms| (ms, whole as _)));
+        let mut answer = tokio_test::task::spawn(model.attempts_under(&hedge()).call(call(false)));
+        assert!(answer.poll().is_pending());
+        sleep(2 * S).await;
+        assert!(answer.poll().is_pending());
+        assert_eq!(model.under_way(), 2);
+        sleep(S / 2).await;
+        assert!(answer.poll().is_ready());
+        assert_eq!(model.under_way(), 0);
+    }
+    let model = Model::new([(60_000, whole), (60_000, whole)]);
+    let call = call(false).deadline(Deadline::at(Instant::now() + 5 * S));
+    let mut answer = tokio_test::task::spawn(model.attempts_under(&hedge()).call(call));
+    for _ in 0..5 {
+        assert!(answer.poll().is_pending());
+        sleep(S).await;
+    }
+    assert!(answer.poll().is_ready());
+    assert_eq!(model.under_way(), 0);
+}
+
+#[tokio::test(start_paused = true)]
 async fn plain_answers_are_hedged_only_where_that_is_said() {
     let layer = quiet(2 * S);
     let model = Model::new([(60_000, whole)]);
