@@ -5,6 +5,7 @@ use std::{
     sync::Arc,
 };
 
+use obs_metrics::Metrics;
 use opentelemetry::{
     Context, ContextGuard, KeyValue, global,
     global::BoxedTracer,
@@ -12,6 +13,7 @@ use opentelemetry::{
 };
 
 use crate::{
+    activity_metrics::{Kind, Timed},
     init, names,
     shared::{scope, tracer},
     telemetry::Telemetry,
@@ -39,6 +41,8 @@ pub struct Activity {
     operation: &'static str,
     name: Arc<str>,
     kind: SpanKind,
+    /// `None`: it is timed elsewhere.
+    timed: Option<Kind>,
     attributes: Vec<KeyValue>,
     parent: Option<Context>,
     spans: Option<Telemetry>,
@@ -51,28 +55,34 @@ pub struct Ongoing {
     context: Context,
     /// Whether the span in the context is its own.
     seen: bool,
+    timed: Option<Timed>,
 }
 
 impl Activity {
-    /// An agent is asked, in this process: a span `invoke_agent {name}`.
+    /// An agent is asked, in this process: a span `invoke_agent {name}`, and the metrics `gen_ai.invoke_agent.duration`,
+    /// `.inference_calls` and `.tool_calls`, of what was asked while its context was current. After a hundred names, metrics
+    /// say `other`.
     pub fn agent(name: impl Into<Arc<str>>) -> Self {
-        Self::new("invoke_agent", names::AGENT_NAME, SpanKind::Internal, name)
+        let kind = (SpanKind::Internal, Some(Kind::Agent));
+        Self::new("invoke_agent", names::AGENT_NAME, kind, name)
     }
 
-    /// An agent is asked that runs elsewhere.
+    /// An agent is asked that runs elsewhere, where it is timed.
     pub fn remote_agent(name: impl Into<Arc<str>>) -> Self {
-        Self::new("invoke_agent", names::AGENT_NAME, SpanKind::Client, name)
+        let kind = (SpanKind::Client, None);
+        Self::new("invoke_agent", names::AGENT_NAME, kind, name)
     }
 
-    /// A tool is run: a span `execute_tool {name}`.
+    /// A tool is run: a span `execute_tool {name}`, and the metric `gen_ai.execute_tool.duration`.
     pub fn tool(name: impl Into<Arc<str>>) -> Self {
-        Self::new("execute_tool", names::TOOL_NAME, SpanKind::Internal, name)
+        let kind = (SpanKind::Internal, Some(Kind::Tool));
+        Self::new("execute_tool", names::TOOL_NAME, kind, name)
     }
 
     fn new(
         operation: &'static str,
         key: &'static str,
-        kind: SpanKind,
+        (kind, timed): (SpanKind, Option<Kind>),
         name: impl Into<Arc<str>>,
     ) -> Self {
         let name = name.into();
@@ -84,6 +94,7 @@ impl Activity {
             operation,
             name,
             kind,
+            timed,
             attributes,
             parent: None,
             spans: None,
@@ -134,14 +145,20 @@ impl Activity {
 
     /// Begins now.
     pub fn start(self) -> Ongoing {
-        let tracer = match self.spans.or_else(init::of_process) {
+        let telemetry = self.spans.or_else(init::of_process);
+        let parent = self.parent.unwrap_or_else(Context::current);
+        let timed = self.timed.and_then(|kind| {
+            let metrics = telemetry.as_ref().map(Telemetry::metrics);
+            let metrics = metrics.unwrap_or_else(Metrics::global);
+            Timed::start(kind, &self.name, metrics, &parent)
+        });
+        let tracer = match telemetry {
             Some(telemetry) => tracer(&telemetry),
             None => {
                 let tracer = global::tracer_with_scope(scope());
                 Some(Arc::new(BoxedTracer::new(Box::new(tracer))))
             }
         };
-        let parent = self.parent.unwrap_or_else(Context::current);
         let builder = SpanBuilder {
             span_kind: Some(self.kind),
             attributes: Some(self.attributes),
@@ -149,15 +166,17 @@ impl Activity {
         };
         // Processors are others' code: a panic in them costs the span, and never the work.
         let start = || Some(tracer?.build_with_context(builder, &parent));
-        match catch_unwind(AssertUnwindSafe(start)) {
-            Ok(Some(span)) => Ongoing {
-                context: parent.with_span(span),
-                seen: true,
-            },
-            Ok(None) | Err(_) => Ongoing {
-                context: parent,
-                seen: false,
-            },
+        let span = catch_unwind(AssertUnwindSafe(start)).ok().flatten();
+        let seen = span.is_some();
+        let context = span.map(|span| parent.with_span(span)).unwrap_or(parent);
+        let context = match &timed {
+            Some(timed) => timed.within(context),
+            None => context,
+        };
+        Ongoing {
+            context,
+            seen,
+            timed,
         }
     }
 }
@@ -182,6 +201,9 @@ impl Ongoing {
 
     /// Says that it failed: `error.type`, from a short list of your own, and not a text.
     pub fn fail(&self, error: &'static str) {
+        if let Some(timed) = &self.timed {
+            timed.fail(error);
+        }
         if self.seen {
             let span = self.context.span();
             span.set_attribute(KeyValue::new(names::ERROR_TYPE, error));

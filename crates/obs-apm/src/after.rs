@@ -67,6 +67,7 @@ pub(crate) fn spans(
     for attempt in &report.attempts {
         let provider = call.shared.provider(attempt.route.as_ref());
         let mut attributes = asked::of_attempt(attempt, provider);
+        attributes.extend(call.shared.server(attempt.route.as_ref()));
         let conventions = call.shared.conventions;
         attributes.extend(told::of_attempt(attempt, &Answered::default(), conventions));
         all.push(SpanData {

@@ -221,6 +221,7 @@ impl AttemptSpan {
                     return None;
                 }
                 span.set_attributes(asked.rest());
+                span.set_attributes(spans.server(call.context.route.as_ref()));
                 span.set_attributes(asked::parameters(&call.request));
                 let purpose = call.context.purpose.as_str();
                 span.set_attribute(KeyValue::new(names::PURPOSE, purpose));

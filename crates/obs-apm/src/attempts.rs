@@ -89,7 +89,7 @@ impl Attempts {
             pairs: AtomicUsize::new(0),
         });
         for (route, model, _) in &setup.routes {
-            attempts.series(model, Some(route));
+            attempts.series(model, Some(route), true);
         }
         attempts.show(metrics);
         attempts.tokens.show(metrics, &attempts);
@@ -148,14 +148,16 @@ impl Attempts {
             .for_each(|_, model| model.routes.for_each(|_, series| show(series)));
     }
 
-    fn series(&self, model: &str, route: Option<&Arc<str>>) -> Arc<Series> {
+    /// Callers choose names of models: one that was never answered to (`proven`), nor announced, is no label.
+    fn series(&self, model: &str, route: Option<&Arc<str>>, proven: bool) -> Arc<Series> {
         let entry = |model: &str| {
             self.models.entry(model, |name| Model {
                 name: name.clone(),
                 routes: Capped::new(DEFAULT_CAP),
             })
         };
-        let model = entry(model);
+        let known = self.models.get(model);
+        let model = known.unwrap_or_else(|| entry(if proven { model } else { OTHER }));
         let name = route.map_or(NO_ROUTE, |route| route);
         if let Some(series) = model.routes.get(name) {
             return series;
@@ -204,7 +206,8 @@ impl Attempts {
 
 impl AttemptListener for Attempts {
     fn ended(&self, attempt: &Attempt) {
-        let series = self.series(&attempt.asked, attempt.route.as_ref());
+        let proven = attempt.outcome == Some(Outcome::Answered) || attempt.answered.is_some();
+        let series = self.series(&attempt.asked, attempt.route.as_ref(), proven);
         match attempt.cost {
             Some(cost) => series.cost.add(cost),
             None => series.unknown.count(attempt).inc(),

@@ -4,9 +4,9 @@ use std::sync::{Arc, OnceLock};
 
 use obs_core::Operation;
 use obs_metrics::{BoundHistogram, Capped, Count, Histogram, Level, Metrics, PerOperation};
-use opentelemetry::KeyValue;
+use opentelemetry::{Context, KeyValue};
 
-use crate::{names, stats::Stats};
+use crate::{activity_metrics::asks_a_model, layer::Setup, names, stats::Stats};
 
 /// The bounds in seconds that the conventions name.
 pub(crate) const SECONDS: &[f64] = &[
@@ -68,6 +68,16 @@ pub(crate) struct Series {
     per_chunk: Histogram,
 }
 
+/// Where the times of a call go.
+#[derive(Debug)]
+pub(crate) enum Timed {
+    /// Nobody wants to know them.
+    Not,
+    By(Arc<Series>),
+    /// To the series of this name if it is answered to, else to that of all the others.
+    Unproven(Box<str>),
+}
+
 #[derive(Debug)]
 pub(crate) struct Chunks {
     pub(crate) first: BoundHistogram,
@@ -86,11 +96,11 @@ impl Outcome {
 }
 
 impl Calls {
-    pub(crate) fn new(metrics: &Metrics, provider: Arc<str>, max_models: usize) -> Arc<Self> {
+    pub(crate) fn new(metrics: &Metrics, setup: &Setup) -> Arc<Self> {
         let histogram = |name, description| metrics.histogram(name, "s", description, SECONDS);
         let timers = metrics.is_enabled().then(|| Timers {
-            provider,
-            models: Capped::new(max_models),
+            provider: setup.provider.clone(),
+            models: Capped::new(setup.max_models),
             duration: histogram(
                 names::DURATION,
                 "How long calls take, streams to their last token.",
@@ -104,6 +114,9 @@ impl Calls {
                 "How long each chunk of a stream takes after the one before.",
             ),
         });
+        for (_, model, _) in &setup.routes {
+            timers.iter().for_each(|timers| drop(timers.model(model)));
+        }
         let calls = Arc::new(Self {
             ended: PerOperation::default(),
             in_flight: PerOperation::default(),
@@ -137,6 +150,9 @@ impl Calls {
 
     pub(crate) fn begin(&self, operation: Operation) {
         self.in_flight[operation].inc();
+        if self.timers.is_some() {
+            Context::map_current(asks_a_model);
+        }
     }
 
     pub(crate) fn end(&self, operation: Operation, outcome: Outcome) {
@@ -144,16 +160,23 @@ impl Calls {
         self.in_flight[operation].dec();
     }
 
-    /// Where the times of these calls go; `None`: nowhere.
-    pub(crate) fn series(&self, operation: Operation, model: &str) -> Option<Arc<Series>> {
+    /// Where the times of these calls go.
+    ///
+    /// Callers choose names of models: one that is neither announced nor answered to is no label yet.
+    pub(crate) fn series(&self, operation: Operation, model: &str) -> Timed {
+        let Some(timers) = &self.timers else {
+            return Timed::Not;
+        };
+        match timers.models.get(model) {
+            Some(model) => Timed::By(timers.series(&model, operation)),
+            None => Timed::Unproven(model.into()),
+        }
+    }
+
+    /// Of a model that has answered to this name.
+    pub(crate) fn proven(&self, operation: Operation, model: &str) -> Option<Arc<Series>> {
         let timers = self.timers.as_ref()?;
-        let model = timers.models.entry(model, |name| Model {
-            name: name.clone(),
-            series: PerOperation::default(),
-        });
-        let series = model.series[operation]
-            .get_or_init(|| Arc::new(Series::new(timers, operation, model.name.clone())));
-        Some(series.clone())
+        Some(timers.series(&timers.model(model), operation))
     }
 
     pub(crate) fn add_to(&self, stats: &mut Stats) {
@@ -165,6 +188,39 @@ impl Calls {
         }
         let in_flight: i64 = self.in_flight.iter().map(|(_, level)| level.get()).sum();
         stats.in_flight += u64::try_from(in_flight).unwrap_or(0);
+    }
+}
+
+impl Timers {
+    /// By its name, or among the others.
+    fn model(&self, name: &str) -> Arc<Model> {
+        self.models.entry(name, |name| Model {
+            name: name.clone(),
+            series: PerOperation::default(),
+        })
+    }
+
+    fn series(&self, model: &Model, operation: Operation) -> Arc<Series> {
+        let series = model.series[operation]
+            .get_or_init(|| Arc::new(Series::new(self, operation, model.name.clone())));
+        series.clone()
+    }
+}
+
+impl Timed {
+    /// The model has answered, so that its name is a label.
+    pub(crate) fn prove(&mut self, calls: &Calls, operation: Operation) {
+        if let Self::Unproven(model) = self {
+            *self = calls.proven(operation, model).map_or(Self::Not, Self::By);
+        }
+    }
+
+    /// Where its times are told by now.
+    pub(crate) const fn series(&self) -> Option<&Arc<Series>> {
+        match self {
+            Self::By(series) => Some(series),
+            Self::Not | Self::Unproven(_) => None,
+        }
     }
 }
 

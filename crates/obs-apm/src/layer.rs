@@ -33,6 +33,8 @@ pub(crate) struct Setup {
     pub(crate) provider: Arc<str>,
     /// Route, model, provider.
     pub(crate) routes: Vec<(Arc<str>, Arc<str>, Arc<str>)>,
+    /// Provider, address, port.
+    pub(crate) servers: Vec<(Arc<str>, Arc<str>, u16)>,
     pub(crate) max_models: usize,
     /// `None`: as the telemetry says.
     pub(crate) conventions: Option<Conventions>,
@@ -102,7 +104,20 @@ impl ApmLayer {
         self.set(|setup| setup.routes.push(route))
     }
 
-    /// How many names of models are told apart, those of announced routes first; 100 unless told. The rest are `other`.
+    /// Where a provider listens, for `server.address` and `server.port` of the spans that ask it.
+    #[must_use]
+    pub fn server(
+        self,
+        provider: impl Into<Arc<str>>,
+        address: impl Into<Arc<str>>,
+        port: u16,
+    ) -> Self {
+        let server = (provider.into(), address.into(), port);
+        self.set(|setup| setup.servers.push(server))
+    }
+
+    /// How many names of models are told apart, those of announced routes first; 100 unless told. The rest are `other`, and
+    /// so are names that no model has answered to: callers may ask for anything.
     #[must_use]
     pub fn max_models(self, names: usize) -> Self {
         self.set(|setup| setup.max_models = names)
@@ -166,6 +181,7 @@ impl Default for Setup {
             spans: Spans::OfProcess,
             provider: "unknown".into(),
             routes: Vec::new(),
+            servers: Vec::new(),
             max_models: DEFAULT_CAP,
             conventions: None,
             capture: None,
@@ -181,6 +197,7 @@ impl fmt::Debug for Setup {
             .field("spans", &self.spans)
             .field("provider", &self.provider)
             .field("routes", &self.routes)
+            .field("servers", &self.servers)
             .field("max_models", &self.max_models)
             .field("conventions", &self.conventions)
             .field("capture", &self.capture)

@@ -15,6 +15,7 @@
 //! inside is polled, so that spans made there are their children. With metrics and spans switched off no clock is read.
 
 mod activity;
+mod activity_metrics;
 mod after;
 mod asked;
 mod attempt_span;

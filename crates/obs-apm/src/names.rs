@@ -8,6 +8,8 @@ pub(crate) const REQUEST_MODEL: &str = "gen_ai.request.model";
 pub(crate) const TOKEN_TYPE: &str = "gen_ai.token.type";
 pub(crate) const TOKEN_MODALITY: &str = "gen_ai.token.modality";
 pub(crate) const ERROR_TYPE: &str = "error.type";
+pub(crate) const SERVER_ADDRESS: &str = "server.address";
+pub(crate) const SERVER_PORT: &str = "server.port";
 
 // Attributes of spans.
 pub(crate) const REQUEST_STREAM: &str = "gen_ai.request.stream";
@@ -71,6 +73,10 @@ pub(crate) const FIRST_TOKEN_EVENT: &str = "obs.attempt.first_token";
 pub(crate) const ATTEMPT_END_EVENT: &str = "obs.attempt.end";
 
 // Metrics.
+pub(crate) const AGENT_DURATION: &str = "gen_ai.invoke_agent.duration";
+pub(crate) const AGENT_MODEL_CALLS: &str = "gen_ai.invoke_agent.inference_calls";
+pub(crate) const AGENT_TOOL_CALLS: &str = "gen_ai.invoke_agent.tool_calls";
+pub(crate) const TOOL_DURATION: &str = "gen_ai.execute_tool.duration";
 pub(crate) const DURATION: &str = "gen_ai.client.operation.duration";
 pub(crate) const TIME_TO_FIRST_CHUNK: &str = "gen_ai.client.operation.time_to_first_chunk";
 pub(crate) const TIME_PER_CHUNK: &str = "gen_ai.client.operation.time_per_output_chunk";

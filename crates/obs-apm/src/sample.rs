@@ -5,11 +5,12 @@ use std::sync::Arc;
 use obs_core::{
     Call, Deadline, End, ErrorKind, Journal, LlmChunk, LlmRequest, LlmResponse, Observe, Operation,
 };
+use obs_metrics::OTHER;
 use opentelemetry::Context;
 use tokio::time::Instant;
 
 use crate::{
-    calls::{Outcome, Series},
+    calls::{Outcome, Timed},
     shared::Shared,
     span::{CallSpan, Ending},
 };
@@ -19,12 +20,12 @@ use crate::{
 pub(crate) struct Sample {
     shared: Arc<Shared>,
     operation: Operation,
-    journal: Journal,
     deadline: Deadline,
     streams: bool,
     /// `None`: nobody wants to know how long it takes, so no clock is read.
     timing: Option<Timing>,
-    span: Option<CallSpan>,
+    /// With the journal of which it tells.
+    span: Option<(CallSpan, Journal)>,
     open: bool,
 }
 
@@ -32,7 +33,7 @@ pub(crate) struct Sample {
 struct Timing {
     start: Instant,
     last_chunk: Option<Instant>,
-    series: Option<Arc<Series>>,
+    series: Timed,
 }
 
 impl Sample {
@@ -42,7 +43,6 @@ impl Sample {
         let mut sample = Self {
             shared: shared.clone(),
             operation,
-            journal: call.journal(),
             deadline: call.context.deadline.clone(),
             streams: call.request.streams(),
             timing: None,
@@ -55,14 +55,16 @@ impl Sample {
         if let Some(spans) = &shared.spans {
             // The name of the series is shared already, unless it is that of all the others.
             let shared = || {
-                let known = series.as_ref().map(|series| series.model());
+                let known = series.series().map(|series| series.model());
                 let known = known.filter(|known| **known == *model);
                 known.unwrap_or_else(|| model.into())
             };
-            sample.span = CallSpan::start(spans, call, shared);
+            let span = CallSpan::start(spans, call, shared);
+            sample.span = span.map(|span| (span, call.journal()));
         }
-        let recording = sample.span.as_ref().is_some_and(CallSpan::is_recording);
-        if series.is_some() || recording {
+        let span = sample.span.as_ref();
+        let recording = span.is_some_and(|(span, _)| span.is_recording());
+        if !matches!(series, Timed::Not) || recording {
             sample.timing = Some(Timing {
                 start: Instant::now(),
                 last_chunk: None,
@@ -74,7 +76,14 @@ impl Sample {
 
     /// In which what is inside is polled.
     pub(crate) fn context(&self) -> Option<&Context> {
-        self.span.as_ref().map(CallSpan::context)
+        self.span.as_ref().map(|(span, _)| span.context())
+    }
+
+    /// The model has answered.
+    fn proven(&mut self) {
+        if let Some(timing) = &mut self.timing {
+            timing.series.prove(&self.shared.calls, self.operation);
+        }
     }
 
     fn finish(&mut self, how: End<'_>) {
@@ -94,12 +103,17 @@ impl Sample {
             Outcome::Cancelled => Some(outcome.as_str()),
             _ => kind.map(ErrorKind::as_str),
         };
-        if let Some(timing) = &self.timing {
+        if let Some(timing) = self.timing.take() {
             let at = Instant::now();
-            if let Some(series) = &timing.series {
+            let calls = &self.shared.calls;
+            let others = match &timing.series {
+                Timed::Unproven(_) => calls.proven(self.operation, OTHER),
+                Timed::By(_) | Timed::Not => None,
+            };
+            if let Some(series) = timing.series.series().or(others.as_ref()) {
                 series.took((at - timing.start).as_secs_f64(), error);
             }
-            if let Some(span) = self.span.take() {
+            if let Some((span, journal)) = self.span.take() {
                 let fault = kind.map(|kind| kind.fault().as_str());
                 let ending = Ending {
                     outcome,
@@ -107,7 +121,7 @@ impl Sample {
                     fault,
                     at,
                 };
-                span.end(ending, &self.journal);
+                span.end(ending, &journal);
             }
         }
         // Last, so that who waits for the count finds the rest.
@@ -117,7 +131,8 @@ impl Sample {
 
 impl<Res: LlmResponse> Observe<Res> for Sample {
     fn answer(&mut self, answer: &Res) {
-        if let Some(span) = &mut self.span {
+        self.proven();
+        if let Some((span, _)) = &mut self.span {
             span.note(answer.id(), answer.model(), answer.usage(), answer.finish());
             if let Some(captured) = span.captured() {
                 answer.visit_text(&mut |text| captured.answer(text));
@@ -129,7 +144,7 @@ impl<Res: LlmResponse> Observe<Res> for Sample {
     }
 
     fn chunk(&mut self, chunk: &Res::Chunk, _first_content: bool) {
-        if let Some(span) = &mut self.span {
+        if let Some((span, _)) = &mut self.span {
             let id = span.wants_id().then(|| chunk.id()).flatten();
             span.note(id, chunk.model(), chunk.usage(), chunk.finish());
             if let Some(captured) = span.captured() {
@@ -141,14 +156,14 @@ impl<Res: LlmResponse> Observe<Res> for Sample {
         };
         let now = Instant::now();
         let last = timing.last_chunk.replace(now);
-        let series = timing.series.as_ref();
+        let series = timing.series.series();
         match (last, series) {
             (None, series) => {
                 let after = now - timing.start;
                 if let Some(series) = series {
                     series.chunks().first.record(after.as_secs_f64());
                 }
-                if let Some(span) = &mut self.span {
+                if let Some((span, _)) = &mut self.span {
                     span.first_chunk(after);
                 }
             }

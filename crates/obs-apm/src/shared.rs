@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc};
 use obs_core::AttemptListener;
 use obs_metrics::Metrics;
 use opentelemetry::{
-    InstrumentationScope,
+    InstrumentationScope, KeyValue,
     global::{self, BoxedTracer},
     trace::TracerProvider,
 };
@@ -16,6 +16,7 @@ use crate::{
     calls::Calls,
     init,
     layer::{Setup, Spans},
+    names,
     spans::Spanning,
     stats::Stats,
     telemetry::Telemetry,
@@ -41,7 +42,7 @@ impl Shared {
         };
         let of_telemetry = telemetry.as_ref().map(Telemetry::conventions);
         let conventions = setup.conventions.or(of_telemetry).unwrap_or_default();
-        let calls = Calls::new(&metrics, setup.provider.clone(), setup.max_models);
+        let calls = Calls::new(&metrics, setup);
         let attempts = Attempts::new(&metrics, setup, conventions);
         let tracer = match (&setup.spans, &telemetry) {
             (Spans::None, _) => None,
@@ -92,9 +93,16 @@ fn spanning(
         capture: setup.capture.clone(),
         provider: setup.provider.clone().into(),
         providers: providers.collect(),
+        servers: setup.servers.iter().map(server).collect(),
         clock: setup.clock.clone(),
         eager: !matches!(setup.spans, Spans::OfProcess | Spans::Of(_)),
     }
+}
+
+fn server((provider, address, port): &(Arc<str>, Arc<str>, u16)) -> (Arc<str>, [KeyValue; 2]) {
+    let address = KeyValue::new(names::SERVER_ADDRESS, address.clone());
+    let port = KeyValue::new(names::SERVER_PORT, i64::from(*port));
+    (provider.clone(), [address, port])
 }
 
 pub(crate) fn tracer(telemetry: &Telemetry) -> Option<Arc<BoxedTracer>> {

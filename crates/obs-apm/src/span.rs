@@ -261,7 +261,12 @@ impl Recording {
     }
 
     pub(crate) fn attributes(&self, ending: Ending, report: &Report) -> Vec<KeyValue> {
-        told::of_call(ending, &self.answered, report, self.shared.conventions)
+        let mut all = told::of_call(ending, &self.answered, report, self.shared.conventions);
+        // A hit asks nobody.
+        if let Some(attempt) = report.chosen().or(report.attempts.last()) {
+            all.extend(self.shared.server(attempt.route.as_ref()));
+        }
+        all
     }
 
     pub(crate) fn events(&self, report: &Report) -> Vec<Event> {

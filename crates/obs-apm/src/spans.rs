@@ -3,7 +3,7 @@
 use std::{collections::HashMap, fmt, sync::Arc, time::SystemTime};
 
 use opentelemetry::{
-    Value,
+    KeyValue, Value,
     global::BoxedTracer,
     trace::{SpanContext, SpanId, TraceFlags, TraceId, TraceState},
 };
@@ -23,6 +23,8 @@ pub(crate) struct Spanning {
     pub(crate) provider: Value,
     /// By route, where a route has a provider of its own.
     pub(crate) providers: HashMap<Arc<str>, Value>,
+    /// Where providers listen, by their names.
+    pub(crate) servers: HashMap<Arc<str>, [KeyValue; 2]>,
     /// `None`: the clock of the system.
     pub(crate) clock: Option<Clock>,
     /// Attributes are there when a sampler looks: it may be one that looks at them.
@@ -57,6 +59,13 @@ impl Spanning {
     pub(crate) fn provider(&self, route: Option<&Arc<str>>) -> &Value {
         let own = route.and_then(|route| self.providers.get(route));
         own.unwrap_or(&self.provider)
+    }
+
+    /// Where the provider of a route listens, if that is known.
+    pub(crate) fn server(&self, route: Option<&Arc<str>>) -> impl Iterator<Item = KeyValue> {
+        let provider = self.provider(route).as_str();
+        let server = self.servers.get(&*provider);
+        server.into_iter().flatten().cloned()
     }
 }
 

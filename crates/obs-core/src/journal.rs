@@ -18,7 +18,14 @@ pub struct Journal(Arc<Pages>);
 #[derive(Default)]
 struct Pages {
     report: Mutex<Report>,
-    listeners: Mutex<Vec<Arc<dyn AttemptListener>>>,
+    listeners: Mutex<Listeners>,
+}
+
+/// Most journals have one or two listeners, which need no list.
+#[derive(Clone, Default)]
+struct Listeners {
+    first: [Option<Arc<dyn AttemptListener>>; 2],
+    rest: Vec<Arc<dyn AttemptListener>>,
 }
 
 /// Hears of every attempt that passes [`AttemptLayer`](crate::AttemptLayer), also of those that no caller waits for
@@ -47,12 +54,7 @@ impl Journal {
     /// From now on tells this listener of attempts; `false`: it was told already.
     /// [`CallContext::fresh`](crate::CallContext::fresh) takes the listeners along.
     pub fn listen(&self, listener: &Arc<dyn AttemptListener>) -> bool {
-        let mut listeners = lock(&self.0.listeners);
-        let known = listeners.iter().any(|l| Arc::ptr_eq(l, listener));
-        if !known {
-            listeners.push(listener.clone());
-        }
-        !known
+        lock(&self.0.listeners).add(listener)
     }
 
     pub(crate) fn mark_late(&self) {
@@ -85,6 +87,34 @@ impl Journal {
             }
             index += 1;
         }
+    }
+}
+
+impl Listeners {
+    fn get(&self, index: usize) -> Option<&Arc<dyn AttemptListener>> {
+        match self.first.get(index) {
+            Some(place) => place.as_ref(),
+            None => self.rest.get(index - self.first.len()),
+        }
+    }
+
+    /// `false`: it is there.
+    fn add(&mut self, listener: &Arc<dyn AttemptListener>) -> bool {
+        for place in &mut self.first {
+            match place {
+                Some(known) if Arc::ptr_eq(known, listener) => return false,
+                Some(_) => {}
+                None => {
+                    *place = Some(listener.clone());
+                    return true;
+                }
+            }
+        }
+        let known = self.rest.iter().any(|l| Arc::ptr_eq(l, listener));
+        if !known {
+            self.rest.push(listener.clone());
+        }
+        !known
     }
 }
 

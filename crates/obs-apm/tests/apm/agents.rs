@@ -3,15 +3,17 @@
 use std::{collections::HashMap, time::Duration};
 
 use http::HeaderMap;
-use obs_apm::{Activity, Config, Propagator, Telemetry};
-use obs_core::{Call, Deadline, Elapsed};
+use obs_apm::{Activity, ApmLayer, Config, Propagator, Telemetry};
+use obs_core::{Call, Deadline, Elapsed, Error};
 use opentelemetry::{
     baggage::BaggageExt,
     trace::{SpanKind, Status, TraceContextExt},
 };
 use opentelemetry_sdk::trace::{InMemorySpanExporter, SimpleSpanProcessor};
 
-use crate::common::{attribute, quiet};
+use tower::{Layer, Service, service_fn};
+
+use crate::common::{Answer, Ask, attribute, quiet};
 
 const TRACE: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 
@@ -190,6 +192,51 @@ async fn agents_and_tools_have_spans_of_the_conventions() {
     }
     assert_eq!(tool.status, Status::error(""));
     assert_eq!(agent.status, Status::Unset);
+}
+
+#[tokio::test(start_paused = true)]
+async fn agents_and_tools_are_timed_and_what_an_agent_asks_is_counted() {
+    let telemetry = Telemetry::build(quiet());
+    let layer = ApmLayer::new().telemetry(&telemetry);
+    let model = || async {
+        let answer = |_: Call<Ask>| async { Ok::<_, Error>(Answer::whole(1, 1)) };
+        let mut llm = layer.layer(service_fn(answer));
+        llm.call(Call::new(Ask::of("model")))
+            .await
+            .expect("answers");
+    };
+    model().await; // on nobody's behalf
+    let planner = Activity::agent("planner").telemetry(&telemetry).start();
+    planner
+        .run(async {
+            model().await;
+            model().await;
+            let helper = Activity::agent("helper").telemetry(&telemetry).start();
+            helper.run(model()).await;
+            helper.fail("lost");
+            helper.fail("later");
+            drop(helper);
+            drop(Activity::remote_agent("far").telemetry(&telemetry).start());
+            let tool = Activity::tool("search").telemetry(&telemetry).start();
+            tokio::time::sleep(Duration::from_secs(3)).await;
+            drop(tool);
+        })
+        .await;
+    drop(planner);
+    let text = telemetry.render();
+    for line in [
+        r#"gen_ai_invoke_agent_duration_seconds_sum{gen_ai_agent_name="planner"} 3"#,
+        r#"gen_ai_invoke_agent_duration_seconds_bucket{gen_ai_agent_name="planner",le="3.2"} 1"#,
+        r#"gen_ai_invoke_agent_duration_seconds_count{error_type="lost",gen_ai_agent_name="helper"} 1"#,
+        r#"gen_ai_invoke_agent_inference_calls_sum{gen_ai_agent_name="planner"} 2"#,
+        r#"gen_ai_invoke_agent_inference_calls_sum{gen_ai_agent_name="helper"} 1"#,
+        r#"gen_ai_invoke_agent_tool_calls_sum{gen_ai_agent_name="planner"} 1"#,
+        r#"gen_ai_invoke_agent_tool_calls_sum{gen_ai_agent_name="helper"} 0"#,
+        r#"gen_ai_execute_tool_duration_seconds_sum{gen_ai_tool_name="search"} 3"#,
+    ] {
+        assert!(text.lines().any(|l| l == line), "{line}\n{text}");
+    }
+    assert!(!text.contains("far"), "it is timed where it runs");
 }
 
 #[tokio::test]

@@ -207,7 +207,7 @@ async fn a_stream_that_is_left_early_is_cancelled_and_one_that_breaks_is_an_erro
 #[tokio::test]
 async fn failures_are_told_apart_by_their_kind() {
     let telemetry = telemetry();
-    let layer = layer(&telemetry);
+    let layer = layer(&telemetry).route("cheap", "priced", "openai");
     let mut llm = stack!(layer, |ask: Ask| async move {
         Err::<Answer, _>(error(match ask.operation {
             Operation::Chat => ErrorKind::RateLimited,
@@ -379,6 +379,45 @@ async fn models_beyond_the_cap_are_other() {
     assert_eq!(of("b"), (Some(1.0), Some(1.0)));
     assert_eq!(of("c"), (None, None));
     assert_eq!(of("other"), (Some(2.0), Some(2.0)));
+}
+
+#[tokio::test]
+async fn names_that_no_model_has_answered_to_are_other() {
+    let telemetry = telemetry();
+    let layer = layer(&telemetry).route("cheap", "announced", "openai");
+    let mut llm = stack!(layer, |ask: Ask| async move {
+        match ask.model.as_str() {
+            "real" => Ok(Answer::whole(1, 1)),
+            _ => Err(error(ErrorKind::Caller)),
+        }
+    });
+    for model in ["invented", "announced", "real", "made up"] {
+        let _ = llm.call(Call::new(Ask::of(model))).await;
+    }
+    let of = |name: &str| {
+        let calls = "gen_ai_client_operation_duration_seconds_count";
+        let calls = telemetry
+            .render()
+            .lines()
+            .filter(|line| line.starts_with(calls) && line.contains(&format!("\"{name}\"")))
+            .filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok())
+            .sum::<f64>();
+        let attempts = ["answered", "failed"].map(|outcome| {
+            let of = format!(
+                "llm_attempts_total{{model=\"{name}\",outcome=\"{outcome}\",route=\"none\"}}"
+            );
+            value(&telemetry, &of).unwrap_or_default()
+        });
+        (calls, attempts)
+    };
+    assert_eq!(of("real"), (1.0, [1.0, 0.0]));
+    assert_eq!(of("announced"), (1.0, [0.0, 1.0]));
+    assert_eq!(of("other"), (2.0, [0.0, 2.0]));
+    let text = telemetry.render();
+    assert!(
+        !text.contains("invented") && !text.contains("made up"),
+        "{text}"
+    );
 }
 
 #[tokio::test]

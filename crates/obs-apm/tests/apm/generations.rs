@@ -67,7 +67,8 @@ async fn the_latest_tells_each_type_in_a_counter_and_the_two_sides_in_histograms
     let telemetry = Telemetry::build(quiet().variables(opt_in));
     let layer = ApmLayer::new()
         .telemetry(&telemetry)
-        .provider_name("openai");
+        .provider_name("openai")
+        .route("broken", "fails", "openai");
     calls(&layer).await;
     let modality = ",gen_ai_token_modality=\"unknown\"";
     for (name, sum) in [

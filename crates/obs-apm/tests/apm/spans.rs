@@ -42,16 +42,19 @@ macro_rules! stack {
 #[tokio::test(start_paused = true)]
 async fn a_plain_call_is_told_by_the_conventions() {
     let spans = Spans::new();
-    let mut llm = stack!(spans.layer(), |_: Call<Ask>| async {
-        sleep(Duration::from_millis(250)).await;
-        let mut answer = Answer::whole(1_000, 100);
-        answer.usage = Some(Usage {
-            cached_input: 400,
-            reasoning: 60,
-            ..usage(1_000, 100)
-        });
-        Ok::<_, Error>(answer)
-    });
+    let mut llm = stack!(
+        spans.layer().server("openai", "llm.test", 8443),
+        |_: Call<Ask>| async {
+            sleep(Duration::from_millis(250)).await;
+            let mut answer = Answer::whole(1_000, 100);
+            answer.usage = Some(Usage {
+                cached_input: 400,
+                reasoning: 60,
+                ..usage(1_000, 100)
+            });
+            Ok::<_, Error>(answer)
+        }
+    );
     let mut call = Call::new(Ask::of("priced")).session("talk");
     call.context.id = Some("call-1".into());
     llm.call(call).await.expect("answers");
@@ -65,6 +68,8 @@ async fn a_plain_call_is_told_by_the_conventions() {
         ("gen_ai.operation.name", "chat"),
         ("gen_ai.provider.name", "openai"),
         ("gen_ai.request.model", "priced"),
+        ("server.address", "llm.test"),
+        ("server.port", "8443"),
         ("gen_ai.request.max_tokens", "100"),
         ("gen_ai.request.temperature", "0.5"),
         ("gen_ai.request.stop_sequences", r#"["END","."]"#),
@@ -91,7 +96,10 @@ async fn a_plain_call_is_told_by_the_conventions() {
     ] {
         assert_eq!(attribute(&span, key), None, "{key}");
     }
-    let ours = |key: &str| key.starts_with("obs.") || key.starts_with("gen_ai.");
+    let ours = |key: &str| {
+        let mut prefixes = ["obs.", "gen_ai.", "server."].into_iter();
+        prefixes.any(|prefix| key.starts_with(prefix))
+    };
     let mut keys = span
         .attributes
         .iter()
