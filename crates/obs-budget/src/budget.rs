@@ -1,0 +1,77 @@
+//! How much of what, and for how long.
+use obs_core::Usd;
+
+use crate::Window;
+
+/// How much may be used of something within a window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Budget {
+    pub(crate) unit: Unit,
+    /// Pico-dollars, or requests.
+    pub(crate) limit: i128,
+    pub(crate) window: Window,
+}
+
+/// What a budget counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Unit {
+    /// Money.
+    Usd,
+    /// Requests that were admitted.
+    Requests,
+}
+
+impl Budget {
+    /// So many dollars a window.
+    ///
+    /// # Panics
+    ///
+    /// With zero or less.
+    #[must_use]
+    pub fn dollars(limit: Usd, window: Window) -> Self {
+        assert!(limit > Usd::ZERO, "a budget is more than nothing");
+        Self {
+            unit: Unit::Usd,
+            limit: limit.pico(),
+            window,
+        }
+    }
+
+    /// So many requests a window.
+    ///
+    /// # Panics
+    ///
+    /// With zero.
+    #[must_use]
+    pub fn requests(limit: u64, window: Window) -> Self {
+        assert!(limit > 0, "a budget is more than nothing");
+        Self {
+            unit: Unit::Requests,
+            limit: i128::from(limit),
+            window,
+        }
+    }
+
+    /// What it counts.
+    #[must_use]
+    pub const fn unit(&self) -> Unit {
+        self.unit
+    }
+
+    /// The span of time that it is for.
+    #[must_use]
+    pub const fn window(&self) -> Window {
+        self.window
+    }
+}
+
+impl Unit {
+    /// `usd` or `requests`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Usd => "usd",
+            Self::Requests => "requests",
+        }
+    }
+}
