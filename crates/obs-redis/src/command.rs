@@ -73,6 +73,17 @@ impl Redis {
         let incr = async |client: Client| client.incr(key.clone()).await;
         self.run(&key, incr).await
     }
+
+    /// Adds this to the number at this key, and gives the sum; a key without a value counts as zero, and what is beyond 64 bits
+    /// is an error of the server. When it got no answer in time, it may have been added all the same.
+    ///
+    /// # Errors
+    ///
+    /// See [`Fault`].
+    pub async fn incr_by(&self, key: Bytes, amount: i64) -> Result<i64, Fault> {
+        let incr = async |client: Client| client.incr_by(key.clone(), amount).await;
+        self.run(&key, incr).await
+    }
 }
 
 type Client = fred::clients::WithOptions<fred::clients::Client>;
