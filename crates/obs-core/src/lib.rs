@@ -40,6 +40,7 @@ mod response;
 mod scope;
 mod stream;
 mod sync;
+mod tokens;
 mod usage;
 
 pub use self::{
@@ -64,6 +65,7 @@ pub use self::{
     request::{LlmRequest, Operation, Parameter, Role},
     response::{Finish, LlmChunk, LlmResponse, LlmResponseExt},
     stream::ChunkStream,
+    tokens::least_tokens,
     usage::Usage,
 };
 

@@ -1,7 +1,7 @@
 //! What the layers must know of a request.
 use std::fmt;
 
-use crate::Fingerprint;
+use crate::{Fingerprint, least_tokens};
 
 /// A request to a model.
 ///
@@ -62,6 +62,14 @@ pub trait LlmRequest {
 
     /// Visits each piece of prompt text in order, without joining them.
     fn visit_prompt(&self, visit: &mut dyn FnMut(Role, &str));
+
+    /// Whether the prompt may fit into a window of so many tokens. `false` only where it surely does not: the tokens of its pieces
+    /// are counted by [`least_tokens`]. A request that can count its tokens may say it more exactly.
+    fn fits(&self, window: u64) -> bool {
+        let mut least = 0;
+        self.visit_prompt(&mut |_, text| least += least_tokens(text));
+        least <= window
+    }
 
     /// Writes everything that determines the answer, the model included.
     ///

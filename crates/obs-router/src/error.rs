@@ -19,6 +19,8 @@ pub enum InvalidRoutes {
     Duplicate(Arc<str>),
     /// This one has a limit of zero.
     ZeroLimit(Arc<str>),
+    /// This one has a weight of zero.
+    ZeroWeight(Arc<str>),
     /// The first falls back to the second, which is itself or no route.
     Fallback(Arc<str>, Arc<str>),
     /// There is no route of this name.
@@ -44,6 +46,10 @@ impl fmt::Display for InvalidRoutes {
             Self::ZeroLimit(name) => write!(
                 f,
                 "the limit of route `{name}` is zero, and every attempt would fail"
+            ),
+            Self::ZeroWeight(name) => write!(
+                f,
+                "the weight of route `{name}` is zero: expected a share of one or more, or none"
             ),
             Self::Fallback(name, to) if name == to => {
                 write!(f, "route `{name}` falls back to itself")

@@ -171,7 +171,15 @@ where
         let shared = &self.setup.retries;
         // A route that has just been left out is not asked again while there is another one.
         let again = !(elsewhere && is_open(at));
-        if again && let Some(pause) = shared.pause(&mut self.tries, error, over.end(), elsewhere) {
+        if again
+            && let Some(pause) = shared.pause(
+                &mut self.tries,
+                error,
+                over.end(),
+                elsewhere,
+                &self.setup.chance,
+            )
+        {
             ledger.retried(at);
             return After::Again(pause);
         }
@@ -179,9 +187,10 @@ where
             breaker.rest(time);
         }
         let admits = |at| ledger.breaker(at).admits(now);
+        let Setup { routes, chance, .. } = &*self.setup;
         match self
             .plan
-            .after_failure(&self.setup.routes, error.kind(), admits)
+            .after_failure(routes, error.kind(), chance, admits)
         {
             true => After::Elsewhere,
             false => After::End,

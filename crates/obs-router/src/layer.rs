@@ -10,6 +10,7 @@ use tower_layer::Layer;
 
 use crate::{
     Breaker, InvalidRoutes, NoJudge, Retries, Route, Router, Stats,
+    chance::Chance,
     ledger::Counts,
     retries,
     setup::{Setup, Table},
@@ -29,6 +30,7 @@ pub struct RouterLayer<P, J = NoJudge> {
     auto: Option<Arc<str>>,
     retries: retries::Shared,
     breaker: Option<Breaker>,
+    chance: Chance,
     /// `None`: those of the process, asked for when the first service is made.
     metrics: Option<Metrics>,
     counts: Arc<OnceLock<Counts>>,
@@ -52,8 +54,8 @@ impl<P> RouterLayer<P> {
     ///
     /// # Errors
     ///
-    /// If there is no route or more than [`MAX_ROUTES`](crate::MAX_ROUTES), a name is empty, reserved or not unique, a limit is
-    /// zero, or a fallback is no other route.
+    /// If there is no route or more than [`MAX_ROUTES`](crate::MAX_ROUTES), a name is empty, reserved or not unique, a limit or
+    /// weight is zero, or a fallback is no other route.
     pub fn try_new(
         policy: P,
         routes: impl IntoIterator<Item = Route>,
@@ -70,6 +72,7 @@ impl<P> RouterLayer<P> {
             auto: None,
             retries: retries::Shared::new(Retries::new(0)),
             breaker: None,
+            chance: Chance::default(),
             metrics: None,
             counts: Arc::default(),
         })
@@ -143,6 +146,14 @@ impl<P, J> RouterLayer<P, J> {
         self.counting_for_itself()
     }
 
+    /// Where chance decides (which of several [weighted](Route::weight) routes is next, and how much longer a pause is), it asks
+    /// here for a number from 0 to 1. Unset: a random one. For tests, and for what is to be repeated.
+    #[must_use]
+    pub fn chance(mut self, draw: impl Fn() -> f64 + Send + Sync + 'static) -> Self {
+        self.chance = Chance::new(draw);
+        self.counting_for_itself()
+    }
+
     /// Asks this judge whether an answer will do, before it goes out.
     #[must_use]
     pub fn judge<K>(self, judge: K) -> RouterLayer<P, K> {
@@ -156,6 +167,7 @@ impl<P, J> RouterLayer<P, J> {
             auto: self.auto,
             retries: self.retries,
             breaker: self.breaker,
+            chance: self.chance,
             metrics: self.metrics,
             counts: Arc::default(),
         }
@@ -205,6 +217,7 @@ impl<S, P, J> Layer<S> for RouterLayer<P, J> {
             commit: self.commit,
             auto: self.auto.clone(),
             retries: self.retries.clone(),
+            chance: self.chance.clone(),
             counts: counts.clone(),
         };
         Router::new(inner, Arc::new(setup))
@@ -223,6 +236,7 @@ impl<P, J> Clone for RouterLayer<P, J> {
             auto: self.auto.clone(),
             retries: self.retries.clone(),
             breaker: self.breaker.clone(),
+            chance: self.chance.clone(),
             metrics: self.metrics.clone(),
             counts: self.counts.clone(),
         }

@@ -6,7 +6,8 @@
 //!   that is none, the call takes the default route with the reason [`PolicyError`](Reason::PolicyError), and is counted.
 //! - **What another route may mend, another route tries**: connect errors, timeouts, 429, 5xx, overload, answers that break
 //!   off before the [commit point](RouterLayer::commit). A caller's own error stays the caller's. A prompt that is too long
-//!   goes on only to a route with a [larger window](Route::context), a content filter's refusal goes to the caller.
+//!   goes on only to a route with a [larger window](Route::context), and a route that surely cannot hold it is not asked while
+//!   another one can. A content filter's refusal goes to the caller.
 //! - **Nobody is hammered.** Where it is [switched on](RouterLayer::retries), a failure that may pass is [retried](Retries) on the
 //!   same route, after a pause that differs from call to call; a silent route is not. A route that keeps failing is left out by
 //!   a [`Breaker`], and tried again by single calls.
@@ -44,6 +45,7 @@
 
 mod backends;
 mod breaker;
+mod chance;
 mod complexity;
 mod decision;
 mod error;

@@ -1,7 +1,7 @@
 //! Which routes a call may still try.
 use obs_core::ErrorKind;
 
-use crate::setup::Table;
+use crate::{chance::Chance, setup::Table};
 
 /// The route that a call is on, and those that it has left.
 #[derive(Clone, Debug)]
@@ -69,12 +69,59 @@ impl Plan {
     }
 
     /// To another route, if the first one does not admit the call and another one does. `true`: it moved.
-    pub(crate) fn avoid(&mut self, table: &Table, admits: impl Fn(usize) -> bool) -> bool {
+    pub(crate) fn avoid(
+        &mut self,
+        table: &Table,
+        chance: &Chance,
+        admits: impl Fn(usize) -> bool,
+    ) -> bool {
         let first = self.at;
         if first == table.len() || admits(first) {
             return false;
         }
-        match self.others(table).find(|to| admits(*to)) {
+        match self.next(table, chance, admits) {
+            Some(to) => {
+                self.leave();
+                self.at = to;
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// Leaves out routes with a window that does not fit, unless it is that of now and no other one is known to fit. `true`: it
+    /// moved.
+    pub(crate) fn fit(
+        &mut self,
+        table: &Table,
+        chance: &Chance,
+        fits: impl Fn(u64) -> bool,
+    ) -> bool {
+        // It is a large prompt that is counted, so it is not counted more often than needed.
+        let (mut too_small, mut enough) = (0, u64::MAX);
+        let mut known = |window: u64| {
+            if window > too_small && window < enough {
+                match fits(window) {
+                    true => enough = window,
+                    false => too_small = window,
+                }
+            }
+            window >= enough
+        };
+        let (mut holding, mut unfit) = (0, 0);
+        for to in (0..table.len()).filter(|to| self.left & (1 << to) != 0) {
+            match table.window(to).map(&mut known) {
+                Some(true) => holding |= 1 << to,
+                Some(false) => unfit |= 1 << to,
+                None => {}
+            }
+        }
+        let here = 1_u64.checked_shl(self.at as u32).unwrap_or(0);
+        self.left &= !unfit | here;
+        if unfit & here == 0 {
+            return false;
+        }
+        match self.next(table, chance, |to| holding & (1 << to) != 0) {
             Some(to) => {
                 self.leave();
                 self.at = to;
@@ -89,6 +136,7 @@ impl Plan {
         &mut self,
         table: &Table,
         kind: ErrorKind,
+        chance: &Chance,
         admits: impl Fn(usize) -> bool,
     ) -> bool {
         if !kind.may_fail_over() {
@@ -105,8 +153,34 @@ impl Plan {
                 }
             }
         }
-        let next = self.candidates(table).find(|to| admits(*to));
+        let next = self.next(table, chance, admits);
         self.go(next)
+    }
+
+    /// The first other one that will do: of those with a weight, drawn by it, then of the rest, in their order.
+    fn next(
+        &self,
+        table: &Table,
+        chance: &Chance,
+        will_do: impl Fn(usize) -> bool,
+    ) -> Option<usize> {
+        let weighted = |to| Some((to, u64::from(table.weight(to)?)));
+        let mut drawn: Vec<_> = self.others(table).filter_map(weighted).collect();
+        while !drawn.is_empty() {
+            let sum: u64 = drawn.iter().map(|(_, weight)| weight).sum();
+            let mut point = (chance.draw() * sum as f64) as u64;
+            let hit = drawn.iter().position(|(_, weight)| {
+                let hit = point < *weight;
+                point = point.saturating_sub(*weight);
+                hit
+            });
+            let (to, _) = drawn.remove(hit.unwrap_or(0));
+            if will_do(to) {
+                return Some(to);
+            }
+        }
+        let mut rest = self.others(table).filter(|to| table.weight(*to).is_none());
+        rest.find(|to| will_do(*to))
     }
 
     /// The routes that may be tried, in their order.

@@ -28,11 +28,13 @@ pub enum Reason {
     PolicyError,
     /// Nothing else decided.
     Default,
+    /// The route before it surely cannot hold the prompt.
+    Context,
 }
 
 impl Reason {
     /// How many there are.
-    pub const COUNT: usize = 12;
+    pub const COUNT: usize = 13;
 
     /// All of them, in the order of their declaration.
     pub const ALL: [Self; Self::COUNT] = [
@@ -48,6 +50,7 @@ impl Reason {
         Self::Learned,
         Self::PolicyError,
         Self::Default,
+        Self::Context,
     ];
 
     /// Its place in [`ALL`](Self::ALL).
@@ -72,6 +75,7 @@ impl Reason {
             Self::Learned => "learned",
             Self::PolicyError => "policy_error",
             Self::Default => "default",
+            Self::Context => "context",
         }
     }
 }

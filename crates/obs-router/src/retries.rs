@@ -3,10 +3,9 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use obs_core::Error;
 use tokio::time::{Instant, Sleep, sleep_until};
-use tower::{
-    retry::budget::{Budget, TpsBudget},
-    util::rng::{HasherRng, Rng},
-};
+use tower::retry::budget::{Budget, TpsBudget};
+
+use crate::chance::Chance;
 
 /// Whether and when the same route is asked again, after a failure that may pass by itself: see
 /// [`ErrorKind::is_transient`](obs_core::ErrorKind::is_transient). A route that was silent is never asked again.
@@ -79,7 +78,7 @@ impl Retries {
     fn pause(&self, made: u32, chance: f64) -> Duration {
         let doubled = self.first.saturating_mul(2_u32.saturating_pow(made));
         let pause = doubled.min(self.longest);
-        pause.saturating_add(pause.mul_f64(chance.clamp(0.0, 1.0) / 2.0))
+        pause.saturating_add(pause.mul_f64(chance / 2.0))
     }
 }
 
@@ -107,6 +106,7 @@ impl Shared {
         error: &Error,
         end: Option<Instant>,
         elsewhere: bool,
+        chance: &Chance,
     ) -> Option<Sleep> {
         let Self { retries, budget } = self;
         if tries.made >= retries.most || !error.kind().is_transient() {
@@ -117,7 +117,7 @@ impl Shared {
             return None;
         }
         let now = Instant::now();
-        let own = now.checked_add(retries.pause(tries.made, HasherRng::default().next_f64()))?;
+        let own = now.checked_add(retries.pause(tries.made, chance.draw()))?;
         let until = match asked.map(|asked| now.checked_add(asked)) {
             Some(asked) => own.max(asked?),
             None => own,

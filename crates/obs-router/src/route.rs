@@ -17,6 +17,7 @@ pub struct Route {
     pub(crate) context: Option<u64>,
     pub(crate) limit: Option<Duration>,
     pub(crate) fallback: Vec<Arc<str>>,
+    pub(crate) weight: Option<u32>,
 }
 
 impl Route {
@@ -29,6 +30,7 @@ impl Route {
             context: None,
             limit: None,
             fallback: Vec::new(),
+            weight: None,
         }
     }
 
@@ -39,8 +41,12 @@ impl Route {
         self
     }
 
-    /// The window of its model, in tokens. A prompt that was too long for one route goes on only to routes with a window that
-    /// is known to be larger.
+    /// The window of its model, in tokens.
+    ///
+    /// A prompt that [surely does not fit](obs_core::LlmRequest::fits) is not sent here while a route is left whose window is known
+    /// to be large enough for all that is known: that one is taken at once, with the reason [`Context`](crate::Reason::Context). If
+    /// none is, the route is asked, and says so itself. A prompt that was too long for one route goes on only to routes with a
+    /// window that is known to be larger. Unset: nothing is known.
     #[must_use]
     pub fn context(mut self, tokens: u64) -> Self {
         self.context = Some(tokens);
@@ -60,6 +66,15 @@ impl Route {
     #[must_use]
     pub fn fallback<N: Into<Arc<str>>>(mut self, routes: impl IntoIterator<Item = N>) -> Self {
         self.fallback = routes.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Its share of the calls that fall over to routes with a weight: which of these is next is drawn, so that a crowd does not
+    /// move on to one route alone. Routes without a weight come after them, in their order. Zero is refused by the layer. Unset:
+    /// the order of the routes holds.
+    #[must_use]
+    pub fn weight(mut self, share: u32) -> Self {
+        self.weight = Some(share);
         self
     }
 }

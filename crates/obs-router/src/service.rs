@@ -107,10 +107,26 @@ impl<P, J> Setup<P, J> {
         )
     }
 
+    /// Passes over a route that cannot hold the prompt.
+    fn fitting<R: LlmRequest>(
+        &self,
+        (mut plan, mut reason, score): Decision,
+        request: &R,
+    ) -> Decision {
+        // Each of several texts of embeddings has the window for itself.
+        if request.operation() != Operation::Embeddings
+            && plan.fit(&self.routes, &self.chance, |window| request.fits(window))
+        {
+            reason = Reason::Context;
+        }
+        (plan, reason, score)
+    }
+
     /// Goes around a route that is left out.
     fn around(&self, (mut plan, mut reason, score): Decision, now: Instant) -> Decision {
         let ledger = &self.counts.ledger;
-        if plan.avoid(&self.routes, |at| ledger.breaker(at).admits(now)) {
+        let admits = |at| ledger.breaker(at).admits(now);
+        if plan.avoid(&self.routes, &self.chance, admits) {
             reason = Reason::Fallback;
         }
         (plan, reason, score)
@@ -167,7 +183,10 @@ where
     fn call(&mut self, call: Call<R>) -> Self::Future {
         let now = Instant::now();
         let (decision, error) = match self.setup.decide(&call.request, &call.context) {
-            Ok(decision) => (Some(self.setup.around(decision, now)), None),
+            Ok(decision) => {
+                let decision = self.setup.fitting(decision, &call.request);
+                (Some(self.setup.around(decision, now)), None)
+            }
             Err(error) => (None, Some(error)),
         };
         let measures = decision

@@ -22,6 +22,7 @@ pub(crate) struct Setup<P, J> {
     pub(crate) commit: Commit,
     pub(crate) auto: Option<Arc<str>>,
     pub(crate) retries: crate::retries::Shared,
+    pub(crate) chance: crate::chance::Chance,
     pub(crate) counts: crate::ledger::Counts,
 }
 
@@ -46,6 +47,9 @@ impl Table {
             }
             if route.limit.is_some_and(|limit| limit.is_zero()) {
                 return Err(InvalidRoutes::ZeroLimit(name.clone()));
+            }
+            if route.weight == Some(0) {
+                return Err(InvalidRoutes::ZeroWeight(name.clone()));
             }
         }
         let fallbacks = routes.iter().map(|route| {
@@ -116,6 +120,14 @@ impl Table {
             (Some(than), Some(room)) => room > than,
             _ => false,
         }
+    }
+
+    pub(crate) fn window(&self, at: usize) -> Option<u64> {
+        self.get(at)?.context
+    }
+
+    pub(crate) fn weight(&self, at: usize) -> Option<u32> {
+        self.get(at)?.weight
     }
 
     /// What would have been paid on that route.

@@ -6,3 +6,4 @@ mod deadline;
 mod error;
 mod fingerprint;
 mod report;
+mod tokens;

@@ -13,3 +13,5 @@ mod retries;
 mod routes;
 mod streams;
 mod support;
+mod weights;
+mod windows;

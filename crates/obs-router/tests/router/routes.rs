@@ -159,6 +159,11 @@ fn routes_that_make_no_router_are_refused() {
             "zero",
         ),
         (
+            vec![Route::new("a").weight(0)],
+            InvalidRoutes::ZeroWeight("a".into()),
+            "weight",
+        ),
+        (
             vec![Route::new("a").fallback(["b"])],
             InvalidRoutes::Fallback("a".into(), "b".into()),
             "`b`, which is no route",

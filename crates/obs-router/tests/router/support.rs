@@ -23,6 +23,8 @@ pub(crate) struct Ask {
     pub(crate) model: String,
     pub(crate) stream: bool,
     pub(crate) operation: Operation,
+    /// Of its prompt.
+    pub(crate) words: usize,
 }
 
 pub(crate) fn ask() -> Call<Ask> {
@@ -34,6 +36,7 @@ pub(crate) fn ask_for(model: &str) -> Call<Ask> {
         model: model.into(),
         stream: false,
         operation: Operation::Chat,
+        words: 1,
     })
 }
 
@@ -63,7 +66,9 @@ impl LlmRequest for Ask {
         self.stream
     }
     fn visit_prompt(&self, visit: &mut dyn FnMut(Role, &str)) {
-        visit(Role::User, "q");
+        // In two pieces, as prompts are.
+        visit(Role::System, "q");
+        visit(Role::User, &"q ".repeat(self.words - 1));
     }
     fn fingerprint(&self, to: &mut Fingerprint) {
         to.field("prompt", b"q");
