@@ -1,0 +1,23 @@
+#![doc = include_str!("../README.md")]
+
+mod answer;
+mod ask;
+mod judge;
+mod layers;
+mod question;
+mod rng;
+mod simulation;
+mod time;
+mod totals;
+mod upstream;
+
+pub use self::{
+    answer::Answer,
+    ask::Ask,
+    judge::ModelledJudge,
+    layers::Layers,
+    question::{Arrival, Outcome, Question},
+    simulation::{Ended, Simulation},
+    time::VirtualTime,
+    totals::Totals,
+};

@@ -1,0 +1,145 @@
+//! The engine.
+use std::{io, time::Duration};
+
+use futures_util::{StreamExt, stream::FuturesUnordered};
+use obs_core::{Call, Error, Report};
+use obs_router::{Judge, Policy};
+use tokio::{
+    runtime::Builder,
+    time::{Instant, sleep_until},
+};
+use tower::ServiceExt;
+
+use crate::{Answer, Arrival, Ask, Layers, layers::Stack};
+
+/// Replays calls through real layers, in virtual time.
+///
+/// Open-loop: calls come when they came, whether those before have ended or not. One thread, and a clock that stands still while
+/// anything can be done and jumps to the next moment at which something happens: the same calls and layers give the same figures,
+/// and an hour of traffic takes seconds. Time has milliseconds. What the layers themselves cost is not in it: a hit takes no time.
+#[derive(Debug)]
+pub struct Simulation {
+    stack: Stack,
+    time: crate::VirtualTime,
+}
+
+/// One call that has ended.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Ended<'a> {
+    /// What was asked, and when.
+    pub arrival: &'a Arrival,
+    /// How long its caller waited.
+    pub took: Duration,
+    /// What its caller got.
+    pub result: Result<&'a Answer, &'a Error>,
+    /// What the layers did.
+    pub report: &'a Report,
+    /// Whether a judge looked at an answer.
+    pub judged: bool,
+}
+
+impl Simulation {
+    /// Through these layers.
+    pub fn new<P, J>(layers: &Layers<P, J>) -> Self
+    where
+        P: Policy<Ask> + Send + Sync + 'static,
+        J: Judge<Ask, Answer> + Send + Sync + 'static,
+        J::Future: Send,
+    {
+        Self {
+            stack: layers.stack(),
+            time: layers.time.clone(),
+        }
+    }
+
+    /// Replays all arrivals; `sink` hears of each call when it has ended. Nothing is kept of calls but of those under way.
+    ///
+    /// # Errors
+    /// The first error of the arrivals, at which the replay stops, and none else but that of a thread without a runtime.
+    pub fn run<E>(
+        self,
+        arrivals: impl IntoIterator<Item = Result<Arrival, E>>,
+        mut sink: impl FnMut(Ended<'_>),
+    ) -> Result<(), E>
+    where
+        E: From<io::Error>,
+    {
+        let runtime = Builder::new_current_thread()
+            .enable_time()
+            .start_paused(true)
+            .build()?;
+        runtime.block_on(self.drive(arrivals.into_iter(), &mut sink))
+    }
+
+    async fn drive<E>(
+        self,
+        mut arrivals: impl Iterator<Item = Result<Arrival, E>>,
+        sink: &mut impl FnMut(Ended<'_>),
+    ) -> Result<(), E> {
+        let start = self.time.begin();
+        let mut flying = FuturesUnordered::new();
+        let mut next = arrivals.next().transpose()?;
+        loop {
+            let Some(arrival) = next.take() else {
+                // The last calls.
+                while let Some(call) = flying.next().await {
+                    sink(Done::told(&call));
+                }
+                return Ok(());
+            };
+            let at = start + Duration::from_millis(millis(arrival.at));
+            while at > Instant::now() {
+                tokio::select! {
+                    biased;
+                    Some(call) = flying.next(), if !flying.is_empty() => sink(Done::told(&call)),
+                    () = sleep_until(at) => {}
+                }
+            }
+            flying.push(one(self.stack.clone(), arrival));
+            next = arrivals.next().transpose()?;
+        }
+    }
+}
+
+/// A call that has ended, and all that is kept of it until it is told.
+struct Done {
+    arrival: Arrival,
+    took: Duration,
+    result: Result<Answer, Error>,
+    report: Report,
+    judged: bool,
+}
+
+impl Done {
+    fn told(&self) -> Ended<'_> {
+        Ended {
+            arrival: &self.arrival,
+            took: self.took,
+            result: self.result.as_ref(),
+            report: &self.report,
+            judged: self.judged,
+        }
+    }
+}
+
+async fn one(stack: Stack, arrival: Arrival) -> Done {
+    let ask = Ask::new(arrival.question.clone());
+    let mut call = Call::new(ask.clone());
+    call.context.tenant = arrival.question.tenant.clone();
+    call.context.namespace = arrival.question.namespace.clone();
+    let journal = call.journal();
+    let start = Instant::now();
+    let result = stack.oneshot(call).await;
+    Done {
+        arrival,
+        took: Instant::now() - start,
+        result,
+        report: journal.with(std::mem::take),
+        judged: ask.is_judged(),
+    }
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,3 @@
+//! Replays through the real layers.
+mod engine;
+mod world;
