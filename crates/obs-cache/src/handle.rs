@@ -1,7 +1,7 @@
 //! What an operator does to a cache.
-use std::future::Future;
+use std::{fmt, future::Future, sync::Arc};
 
-use obs_core::{Call, LlmRequest};
+use obs_core::{Call, Fingerprint, LlmRequest, Operation};
 
 use crate::{
     CacheLayer, Generation, Purge, Reading, Stats, Store, StoreError,
@@ -18,6 +18,14 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct CacheHandle<St> {
     layer: CacheLayer<St>,
+}
+
+/// Where the answer to a call is kept: from [`CacheHandle::place`]. It holds a hash, and nothing of what was asked.
+#[derive(Clone)]
+pub struct Place {
+    begun: Fingerprint,
+    namespace: Option<Arc<str>>,
+    operation: Operation,
 }
 
 impl<St: Store> CacheHandle<St> {
@@ -37,12 +45,31 @@ impl<St: Store> CacheHandle<St> {
         &self,
         call: &Call<R>,
     ) -> impl Future<Output = Result<(), StoreError>> + Send + use<St, R> {
+        self.delete_at(&self.place(call))
+    }
+
+    /// Where the answer to this call is kept, for deleting it later: the call itself may be gone by then.
+    #[must_use]
+    pub fn place<R: LlmRequest>(&self, call: &Call<R>) -> Place {
         let settings = &self.layer.settings;
-        let begun = key::begin(call, settings.tenants, settings.secret.as_ref());
-        let reading = self
-            .layer
-            .store
-            .generation(call.context.namespace.as_deref());
+        Place {
+            begun: key::begin(call, settings.tenants, settings.secret.as_ref()),
+            namespace: call.context.namespace.clone(),
+            operation: call.request.operation(),
+        }
+    }
+
+    /// As [`delete`](Self::delete).
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be reached.
+    pub fn delete_at(
+        &self,
+        place: &Place,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send + use<St> {
+        let begun = place.begun.clone();
+        let reading = self.layer.store.generation(place.namespace.as_deref());
         let store = self.layer.store.clone();
         async move {
             let generation: Generation = match reading {
@@ -52,6 +79,19 @@ impl<St: Store> CacheHandle<St> {
             let key = key::end(begun, Derived::From(generation));
             store.delete(&key).await
         }
+    }
+
+    /// As [`report_bad_hit`](Self::report_bad_hit).
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be reached. It is counted all the same.
+    pub fn report_bad_hit_at(
+        &self,
+        place: &Place,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send + use<St> {
+        self.layer.ledger.bad_hits[place.operation].inc();
+        self.delete_at(place)
     }
 
     /// The answer that the cache gave to this call was wrong: it is counted (`cache_bad_hits_total`,
@@ -64,8 +104,7 @@ impl<St: Store> CacheHandle<St> {
         &self,
         call: &Call<R>,
     ) -> impl Future<Output = Result<(), StoreError>> + Send + use<St, R> {
-        self.layer.ledger.bad_hits[call.request.operation()].inc();
-        self.delete(call)
+        self.report_bad_hit_at(&self.place(call))
     }
 
     /// Purges the answers of one namespace, of all its tenants, in constant time: they are not found any more, and
@@ -93,5 +132,11 @@ impl<St: Store> CacheHandle<St> {
     #[must_use]
     pub fn stats(&self) -> Stats {
         self.layer.stats()
+    }
+}
+
+impl fmt::Debug for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Place").finish_non_exhaustive()
     }
 }

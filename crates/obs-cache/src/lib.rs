@@ -34,6 +34,9 @@
 //!
 //! A request that is not [`cacheable`](obs_core::LlmRequest::cacheable) is treated as `no-store`.
 //!
+//! With [`adaptive_ttl`](CacheLayer::adaptive_ttl) the time to live is learned for each class of answers, from when they
+//! are asked for again and from how often a renewed one says something else; see [`AdaptiveTtl`].
+//!
 //! # Removing answers
 //!
 //! [`CacheLayer::handle`] gives a [`CacheHandle`]: it deletes the answer to one call, purges a namespace or everything in
@@ -49,7 +52,9 @@
 //! (waited for another's call, which failed). A call that fails is a miss of its oldest caller.
 //! `cache_hit_rate` is hits among hits and misses; `cache_cost_savings_usd` what the answers of hits had cost;
 //! `cache_bad_hits_total` and `cache_refreshes_total` (label `outcome`: done, failed, dropped) are no calls, and in none of the above.
-//! `cache_latency` (seconds, label `hit`) the time of look-up and decoding. Stores add `cache_entries`, `cache_bytes`,
+//! `cache_latency` (seconds, label `hit`) the time of look-up and decoding, `cache_hit_age` how old the stored answers were
+//! that were given, `cache_ttl` for how long those are good that are kept. `cache_renewals_total` (label `changed`) counts
+//! answers that were compared with the one before, where times to live are learned. Stores add `cache_entries`, `cache_bytes`,
 //! `cache_evictions_total`, `cache_write_drops_total`, `cache_breaker_state` (label `state`),
 //! `cache_breaker_opened_total` and, with the layer, `cache_store_errors_total` (labels `kind` and `op`).
 //!
@@ -65,6 +70,7 @@
 //! carries it on; when nobody is left it is dropped, and its attempt ends as cancelled. A reader who stops at the
 //! finish reason has had a complete answer: it is kept.
 
+mod adaptive;
 mod clock;
 mod entry;
 mod error;
@@ -78,6 +84,7 @@ mod ledger;
 mod lookup;
 mod refresh;
 mod service;
+mod settings;
 mod spare;
 mod stats;
 mod store;
@@ -87,13 +94,15 @@ pub use self::entry::{Codec, SealKey};
 #[cfg(feature = "redis")]
 pub use self::store::{RedisGet, RedisStats, RedisStore};
 pub use self::{
+    adaptive::{AdaptiveTtl, ClassTtl, TtlReason},
     clock::{Clock, Timestamp},
     entry::Entry,
     error::NotCached,
     future::ResponseFuture,
-    handle::CacheHandle,
-    layer::{CacheLayer, Fallbacks, Tenants},
+    handle::{CacheHandle, Place},
+    layer::CacheLayer,
     service::Cache,
+    settings::{Fallbacks, Tenants},
     stats::Stats,
     store::{
         BoxStore, Generation, Memory, MemoryStats, Pending, Purge, Reading, Store, StoreError,

@@ -2,6 +2,7 @@
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
+    time::Duration,
 };
 
 use obs_core::{BoxError, CacheNote, CacheStatus, Call, Error, Key, LlmRequest, Purpose, Replay};
@@ -11,11 +12,12 @@ use tower_service::Service;
 
 use crate::{
     Entry, Fallbacks, Store, StoreFault, Timestamp,
+    adaptive::Learning,
     flight::{self, Landed, Plan, Waiter},
-    freshness::{Verdict, jittered},
-    layer::Settings,
+    freshness::Verdict,
     ledger::{Ended, Tally},
     service::Shared,
+    settings::Settings,
     spare::Spare,
 };
 
@@ -28,6 +30,7 @@ pub(crate) struct Lookup<S, R, St> {
     pub(crate) joining: Joining,
     pub(crate) shared: Arc<Shared<St>>,
     pub(crate) tally: Tally,
+    pub(crate) learning: Option<Learning>,
 }
 
 /// Whether an equal call that is under way will do.
@@ -75,10 +78,21 @@ where
         found: Result<Option<Entry>, StoreFault>,
         since: Option<Instant>,
     ) -> Found<S::Response, Self> {
-        let entry = found.unwrap_or_else(|fault| {
+        let mut entry = found.unwrap_or_else(|fault| {
             self.fault(fault);
             None
         });
+        if let Some(learning) = &self.learning {
+            learning.used(&self.key, self.now);
+            if let Some(entry) = &mut entry {
+                // What was kept when more was thought of it is good for no longer than what is kept now.
+                let ttl = self
+                    .shared
+                    .settings
+                    .jittered(learning.ttl(), &self.key, entry.created);
+                entry.fresh_until = entry.fresh_until.min(entry.created.after(ttl));
+            }
+        }
         let asked = &self.call.context.cache;
         let judge = |entry: &Entry| self.shared.settings.stale.judge(entry, self.now, asked);
         let verdict = entry.as_ref().map_or(Verdict::Unfit, judge);
@@ -126,10 +140,14 @@ where
     }
 
     fn hit(&mut self, entry: &Entry, ended: Ended, status: CacheStatus) {
-        let saved = entry.paid.exact();
+        let (saved, age) = (entry.paid.exact(), self.now.since(entry.created));
         self.tally.end_saving(ended, saved);
+        self.tally.ledger().aged(self.tally.operation(), age);
+        if let Some(learning) = &self.learning {
+            learning.hit(age);
+        }
         let mut note = CacheNote::new(status);
-        note.age = Some(self.now.since(entry.created));
+        note.age = Some(age);
         note.route.clone_from(&entry.route);
         note.saved = saved;
         let journal = &self.call.context.journal;
@@ -176,7 +194,8 @@ where
             status,
             spare,
         };
-        let (key, shared) = (self.key, &self.shared);
+        let (key, shared, learning) = (self.key, &self.shared, self.learning);
+        let operation = self.call.request.operation();
         let mut own = Some((self.inner, self.call));
         let start = || {
             let (inner, mut call) = own.take().expect("starts once");
@@ -186,10 +205,26 @@ where
                 context: call.context.clone(),
                 capacity: shared.settings.max_entry_bytes,
                 keep: Box::new(move |landed| {
-                    let now = keeper.settings.clock.now();
-                    if let Some(entry) = entry(&keeper.settings, &key, landed, now) {
-                        keeper.store.put(&key, entry, now);
+                    let (settings, ledger) = (&keeper.settings, &keeper.ledger);
+                    let now = settings.clock.now();
+                    let Some(mut entry) = entry(settings, landed, now) else {
+                        return;
+                    };
+                    if let Some(learning) = &learning {
+                        let counts = &ledger.renewals;
+                        match renewed::<S::Response>(learning, &key, &entry) {
+                            Some(true) => counts.changed[operation].inc(),
+                            Some(false) => counts.same[operation].inc(),
+                            None => {}
+                        }
                     }
+                    let ttl = learning.map_or(settings.ttl, |learning| learning.ttl());
+                    let ttl = settings.jittered(ttl, &key, now);
+                    ledger.lives(operation, ttl);
+                    entry.fresh_until = now.after(ttl);
+                    // Past its freshness, for as long as it may be of use.
+                    entry.keep_until = entry.fresh_until.after(settings.stale.longest());
+                    keeper.store.put(&key, entry, now);
                 }),
                 call: Box::pin(
                     async move { Oneshot::new(inner, call).await.map_err(Error::from_any) },
@@ -206,8 +241,22 @@ where
     }
 }
 
-/// What is kept of an answer; `None`: nothing.
-fn entry(settings: &Settings, key: &Key, landed: Landed<'_>, now: Timestamp) -> Option<Entry> {
+/// Whether the answer says something else than the one before; `None`: there is none to compare it with.
+fn renewed<T: Replay>(learning: &Learning, key: &Key, entry: &Entry) -> Option<bool> {
+    let digest = || {
+        let mut digest = blake3::Hasher::new();
+        let answer = T::decode(&entry.body, false).ok()?;
+        answer.visit_meaning(&mut |part| _ = digest.update(part));
+        let digest = digest.finalize();
+        digest.as_bytes().first_chunk().copied()
+    };
+    // An answer may be of anybody's code, and is kept all the same.
+    let digest = catch_unwind(AssertUnwindSafe(digest)).ok().flatten()?;
+    learning.renewed(key, u64::from_le_bytes(digest), entry.created)
+}
+
+/// What is kept of an answer, but for how long; `None`: nothing.
+fn entry(settings: &Settings, landed: Landed<'_>, now: Timestamp) -> Option<Entry> {
     if !landed.is_complete || landed.body.len() > settings.max_entry_bytes {
         return None;
     }
@@ -216,10 +265,7 @@ fn entry(settings: &Settings, key: &Key, landed: Landed<'_>, now: Timestamp) -> 
     if fallback && settings.fallbacks == Fallbacks::Forget {
         return None;
     }
-    let ttl = jittered(settings.ttl, settings.jitter, key, now);
-    let mut entry = Entry::new(landed.body.clone(), now, ttl);
-    // Past its freshness, for as long as it may be of use.
-    entry.keep_until = entry.fresh_until.after(settings.stale.longest());
+    let mut entry = Entry::new(landed.body.clone(), now, Duration::ZERO);
     entry.paid = landed.report.paid();
     entry.usage = landed.usage;
     entry.fallback = fallback;

@@ -13,10 +13,10 @@ use crate::{
     NotCached, Reading, ResponseFuture, Stats, Store, StoreFault, Timestamp,
     flight::Flights,
     key::Derived,
-    layer::Settings,
     ledger::{Ended, Ledger, Tally},
     lookup::{Joining, Lookup},
     refresh::Resting,
+    settings::Settings,
 };
 
 /// Answers repeated questions from a store, and equal ones that come together by one call.
@@ -48,7 +48,7 @@ impl<S, St> Cache<S, St> {
     /// What all services of this layer have counted so far.
     #[must_use]
     pub fn stats(&self) -> Stats {
-        self.shared.ledger.stats()
+        self.shared.settings.stats(&self.shared.ledger)
     }
 
     /// The service inside.
@@ -115,6 +115,7 @@ where
         let lookup = Lookup {
             inner: self.inner.clone(),
             key: shared.settings.key_of(&call, derived),
+            learning: shared.settings.learning(&call),
             call,
             now: shared.settings.clock.now(),
             joining,

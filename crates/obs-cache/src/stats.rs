@@ -1,9 +1,11 @@
 //! The figures of a layer.
 use obs_core::Usd;
 
+use crate::ClassTtl;
+
 /// What a [`CacheLayer`](crate::CacheLayer) counted so far: the same figures as its metrics. Each call is counted
 /// once, however it ends: as a hit, a miss, bypassed, cancelled, or a follower that failed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct Stats {
     /// Calls that were answered from the store, or by another's call.
@@ -32,6 +34,13 @@ pub struct Stats {
     pub refreshes_failed: u64,
     /// Refreshes that there was no room for.
     pub refreshes_dropped: u64,
+    /// Answers that were compared with the one before, where times to live are
+    /// [learned](crate::CacheLayer::adaptive_ttl).
+    pub renewals: u64,
+    /// Of these: said something else.
+    pub renewals_changed: u64,
+    /// The times to live that were learned, and why they are so, by class; none where they are not learned.
+    pub ttls: Vec<ClassTtl>,
 }
 
 impl Stats {

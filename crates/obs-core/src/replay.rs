@@ -21,6 +21,20 @@ pub trait Replay: LlmResponse<Chunk: Capture> + Sized + Send + 'static {
     /// When the bytes are none that were kept. Such an entry is a miss.
     fn decode(stored: &Bytes, streamed: bool) -> Result<Self, BoxError>;
 
+    /// Visits what a whole answer says, and nothing that is another each time that it is asked for, such as names and
+    /// times: for telling whether a newer answer says something else. By default its text; all that
+    /// [`encode`](Self::encode) gives, where it has none.
+    fn visit_meaning(&self, visit: &mut dyn FnMut(&[u8])) {
+        let mut has_text = false;
+        self.visit_text(&mut |text| {
+            has_text |= !text.is_empty();
+            visit(text.as_bytes());
+        });
+        if !has_text && let Some(bytes) = self.encode() {
+            visit(&bytes);
+        }
+    }
+
     /// A streamed answer of these chunks.
     ///
     /// # Panics

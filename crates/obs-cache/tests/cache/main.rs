@@ -1,4 +1,5 @@
 //! The cache, its flights and its stores.
+mod adaptive;
 mod chat;
 mod contract;
 mod counting;

@@ -1,0 +1,97 @@
+//! What the operator sets.
+use std::{sync::Arc, time::Duration};
+
+use obs_core::{Call, FingerprintSecret, Key, LlmRequest};
+
+use crate::{
+    Clock, Stats, Timestamp,
+    adaptive::{Learner, Learning},
+    freshness::{Windows, jittered},
+    key::{self, Derived},
+    ledger::Ledger,
+    refresh::Refresh,
+};
+
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    pub(crate) ttl: Duration,
+    /// The largest part by which the time to live of one answer is shorter.
+    pub(crate) jitter: f64,
+    pub(crate) learner: Option<Arc<Learner>>,
+    pub(crate) stale: Windows,
+    pub(crate) refresh: Option<Refresh>,
+    pub(crate) refresh_limit: Duration,
+    pub(crate) max_entry_bytes: usize,
+    pub(crate) secret: Option<FingerprintSecret>,
+    pub(crate) tenants: Tenants,
+    pub(crate) fallbacks: Fallbacks,
+    pub(crate) clock: Clock,
+}
+
+/// Whether tenants see each other's answers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Tenants {
+    /// They do not.
+    #[default]
+    Apart,
+    /// They do: for callers of one organization, whose answers hold nothing that is for one of them alone.
+    Together,
+}
+
+/// What becomes of an answer that a route gave in the place of another that had failed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Fallbacks {
+    /// It is given to those who wait, and not kept: a stopgap should not outlive the outage.
+    #[default]
+    Forget,
+    /// It is kept as any other.
+    Keep,
+}
+
+impl Settings {
+    pub(crate) fn key_of<R: LlmRequest>(&self, call: &Call<R>, derived: Derived) -> Key {
+        key::end(
+            key::begin(call, self.tenants, self.secret.as_ref()),
+            derived,
+        )
+    }
+
+    /// The time to live of the answer to this key, shorter by its part of the jitter.
+    pub(crate) fn jittered(&self, ttl: Duration, key: &Key, created: Timestamp) -> Duration {
+        jittered(ttl, self.jitter, key, created)
+    }
+
+    /// What the services of a layer with these settings have counted, and learned.
+    pub(crate) fn stats(&self, ledger: &Ledger) -> Stats {
+        let mut stats = ledger.stats();
+        if let Some(learner) = &self.learner {
+            stats.ttls = learner.explain();
+        }
+        stats
+    }
+
+    /// What this call learns from, where times to live are learned.
+    pub(crate) fn learning<R: LlmRequest>(&self, call: &Call<R>) -> Option<Learning> {
+        let learner = self.learner.as_ref()?;
+        Some(learner.learning(&call.request, &call.context, self.ttl))
+    }
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            ttl: Duration::from_secs(3600),
+            jitter: 0.05,
+            learner: None,
+            stale: Windows::default(),
+            refresh: None,
+            refresh_limit: Duration::from_secs(60),
+            max_entry_bytes: 1 << 20,
+            secret: None,
+            tenants: Tenants::default(),
+            fallbacks: Fallbacks::default(),
+            clock: Clock::system(),
+        }
+    }
+}
