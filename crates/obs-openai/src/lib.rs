@@ -6,28 +6,31 @@
 //! is closed (HTTP/1.1), or its stream reset (HTTP/2). Nothing is spawned here; the HTTP client drives its connections in tasks
 //! of its own.
 
-mod answer;
-mod chunk;
-mod edge;
+mod chat;
+mod embeddings;
 mod error;
 mod finish;
-mod json;
-mod replay;
-mod request;
-mod splice;
-/// Server-sent events.
-pub mod sse;
-mod upstream;
+mod headers;
 mod usage;
 
 pub use self::{
-    answer::{ChatBody, ChatResponse, EmbeddingResponse},
-    chunk::ChatChunk,
-    edge::{EventBody, error_body, error_response},
-    error::{AnswerError, AnswerFault, ConnectError, ErrorDetail, TransportError, UpstreamError},
-    replay::ChatRecorder,
-    request::{ChatRequest, EmbeddingRequest, InvalidRequest},
-    upstream::{
-        BuildError, DEADLINE, ForwardBody, Malformed, ResponseFuture, Upstream, UpstreamBuilder,
-    },
+    chat::{Chat, ChatRequest, Choices},
+    embeddings::{EmbeddingRequest, EmbeddingResponse, Embeddings},
+    error::{error_body, error_response},
 };
+pub use obs_wire::{
+    AnswerError, AnswerFault, BuildError, ConnectError, DEADLINE, ErrorDetail, ForwardBody,
+    InvalidRequest, Malformed, ResponseFuture, TransportError, Upstream, UpstreamBuilder,
+    UpstreamError, sse,
+};
+
+/// The answer to a [`ChatRequest`], whole or as a stream.
+pub type ChatResponse = obs_wire::Response<Chat>;
+/// What an answer to a [`ChatRequest`] consists of.
+pub type ChatBody = obs_wire::Content<Chat>;
+/// One chunk of a streamed chat completion: the data of its event, byte for byte, and what the layers ask of it.
+pub type ChatChunk = obs_wire::Chunk<Chat>;
+/// Gathers the chunks of a streamed chat completion.
+pub type ChatRecorder = obs_wire::Recorder<Chat>;
+/// The events of a streamed chat completion, for a body of type `text/event-stream`.
+pub type EventBody = obs_wire::EventBody<Chat>;

@@ -1,7 +1,6 @@
 //! Token counts, as providers tell them.
 use obs_core::Usage;
-
-use crate::json::{self, Kind};
+use obs_wire::json::{self, Kind};
 
 /// Reads a `usage` object; `None` if it counts nothing.
 ///

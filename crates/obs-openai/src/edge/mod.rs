@@ -1,6 +1,0 @@
-//! Answers and errors on their way to a client.
-mod error_response;
-mod event_body;
-
-pub use error_response::{error_body, error_response};
-pub use event_body::EventBody;
