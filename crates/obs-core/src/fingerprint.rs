@@ -14,6 +14,7 @@ const SECRET_CONTEXT: &str = "obs 2026-11 key of the fingerprint of an LLM call"
 /// A keyed BLAKE3 hash over named fields.
 ///
 /// Each field is framed by its length, so that no two lists of fields run into each other.
+#[derive(Clone)]
 pub struct Fingerprint(blake3::Hasher);
 
 /// A secret of the operator's: who does not know it cannot tell from a [`Key`] what was asked.

@@ -5,7 +5,8 @@ use obs_apm::{Config, Telemetry};
 use obs_core::Background;
 
 use crate::{
-    app::App, clock::WallClock, gateway::Gateway, page::Page, settings::Settings, stack::Stacks,
+    app::App, clock::WallClock, counts::Counts, gateway::Gateway, page::Page, settings::Settings,
+    stack::Stacks,
 };
 
 /// Most writes to a store that are under way at a time.
@@ -65,7 +66,8 @@ impl Builder {
         );
         page.mount();
         let propagator = telemetry.propagator();
-        let app = App::new(&self.settings, stacks, propagator, &self.clock, page);
+        let counts = Counts::new(&telemetry.metrics());
+        let app = App::new(&self.settings, stacks, propagator, &self.clock, page, counts);
         let app = Arc::new(app);
         Ok(Gateway::new(self.settings, telemetry, background, app))
     }

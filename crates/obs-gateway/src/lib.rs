@@ -5,6 +5,7 @@ mod build;
 mod call_id;
 pub mod cli;
 mod clock;
+mod counts;
 mod forwarded;
 mod gateway;
 mod greeting;

@@ -98,6 +98,18 @@ impl Names {
         }
     }
 
+    /// All parts of the cache that answers of this one belong to.
+    pub(crate) fn namespaces(&self, of: Named) -> Vec<Arc<str>> {
+        let place = match of {
+            Named::Auto => return self.auto.values().cloned().collect(),
+            Named::Route(at) => Some(at),
+            Named::Other => None,
+        };
+        let all = self.namespaces.iter();
+        let of = all.filter(|((_, route), _)| *route == place);
+        of.map(|(_, namespace)| namespace.clone()).collect()
+    }
+
     /// In the order of the settings.
     pub(crate) fn routes(&self) -> &[RouteName] {
         &self.routes

@@ -102,6 +102,7 @@ impl App {
 
 /// The line that the log will have of a call.
 pub(super) fn line<R: LlmRequest>(app: &App, call: &Call<R>, asked: &Asked) -> Line {
+    app.remember(call);
     let context = &call.context;
     Line {
         page: app.page.clone(),

@@ -7,6 +7,10 @@ use obs_openai::{InvalidRequest, error_body, error_response};
 
 use crate::{headers::SHOULD_RETRY, refusal::Refusal};
 
+/// Marks an answer as a refusal of the gateway's own.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Refused;
+
 /// An error object in OpenAI's shape.
 pub(super) fn body(error: &Error) -> Bytes {
     match error.find::<Refusal>() {
@@ -18,7 +22,7 @@ pub(super) fn body(error: &Error) -> Bytes {
 /// An error as an answer: a provider's own as it came.
 pub(super) fn response(error: &Error) -> Response {
     let mut response = match error.find::<Refusal>() {
-        Some(refusal) => self::refusal(refusal),
+        Some(refusal) => shaped(refusal),
         None => error_response(error).map(Body::from),
     };
     // What we have retried, and failed over, and waited for, a client need not retry again.
@@ -33,8 +37,14 @@ pub(super) fn response(error: &Error) -> Response {
     response
 }
 
-/// What the gateway itself refuses.
+/// What the gateway itself refuses, before any layer sees it.
 pub(super) fn refusal(refusal: &Refusal) -> Response {
+    let mut response = shaped(refusal);
+    response.extensions_mut().insert(Refused);
+    response
+}
+
+fn shaped(refusal: &Refusal) -> Response {
     let mut response = Response::new(Body::from(refusal.body().to_string()));
     *response.status_mut() = refusal.status();
     let json = HeaderValue::from_static("application/json");

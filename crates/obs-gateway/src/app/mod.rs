@@ -1,4 +1,5 @@
 //! The HTTP interface.
+mod admin;
 mod body;
 mod call;
 mod chat;
@@ -37,6 +38,7 @@ use tracing::error;
 use crate::{
     call_id::CallIds,
     clock::WallClock,
+    counts::Counts,
     page::Page,
     refusal::Refusal,
     settings::Settings,
@@ -56,6 +58,8 @@ pub(crate) struct App {
     propagator: Propagator,
     draining: AtomicBool,
     page: Arc<Page>,
+    counts: Arc<Counts>,
+    admin: Option<admin::Admin>,
 }
 
 impl App {
@@ -65,6 +69,7 @@ impl App {
         propagator: Propagator,
         clock: &WallClock,
         page: Arc<Page>,
+        counts: Arc<Counts>,
     ) -> Self {
         Self {
             propagator,
@@ -75,6 +80,8 @@ impl App {
             models: models::Models::new(settings, clock),
             draining: AtomicBool::new(false),
             page,
+            counts,
+            admin: settings.admin.token.as_ref().map(admin::Admin::new),
             stacks,
         }
     }
@@ -104,10 +111,12 @@ pub(crate) fn router(app: &Arc<App>) -> Router {
             get(models::one).fallback(forward::pass),
         )
         .route("/v1/{*path}", axum::routing::any(forward::pass))
+        .merge(admin::routes(app))
         .fallback(nothing)
         .layer(middleware::from_fn_with_state(app.clone(), traced))
         .layer(middleware::from_fn(guard))
         .layer(CatchPanicLayer::custom(panicked))
+        .layer(middleware::from_fn_with_state(app.clone(), counted))
         .with_state(app.clone())
 }
 
@@ -123,6 +132,15 @@ async fn nothing(State(_): State<Arc<App>>, request: Request) -> Response {
 async fn traced(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let incoming = app.propagator.extract_headers(request.headers());
     incoming.run(next.run(request)).await
+}
+
+/// What the gateway refuses is counted, wherever it is refused.
+async fn counted(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    let response = next.run(request).await;
+    if response.extensions().get::<errors::Refused>().is_some() {
+        app.counts.refused(response.status());
+    }
+    response
 }
 
 /// What is refused wherever it goes.

@@ -12,6 +12,8 @@ use super::{Secret, implied, table};
 pub struct Settings {
     /// How the gateway meets its callers.
     pub server: Server,
+    /// What an operator may do over the network.
+    pub admin: Admin,
     /// Where Prometheus finds the metrics.
     pub metrics: Metrics,
     /// What the log tells, and how.
@@ -66,6 +68,14 @@ pub enum Tenant {
     Header,
     /// Nothing: all callers share.
     Shared,
+}
+
+/// What an operator may do over the network.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct Admin {
+    /// Who shows it may use `/admin/v1`; `None`: there is no such thing.
+    pub token: Option<Secret>,
 }
 
 /// Where Prometheus finds the metrics.

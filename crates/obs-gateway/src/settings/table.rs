@@ -6,7 +6,7 @@ mod own;
 use std::{net::SocketAddr, time::Duration};
 
 use super::{
-    Cache, Log, Metrics, Prices, Router, Server, Settings, Simulated, Tenant, Timeout, parse,
+    Admin, Cache, Log, Metrics, Prices, Router, Server, Settings, Simulated, Tenant, Timeout, parse,
 };
 
 /// One scalar setting.
@@ -111,6 +111,7 @@ pub(super) fn defaults() -> Settings {
             tenant: Tenant::default(),
             keep_alive: None,
         },
+        admin: Admin::default(),
         metrics: Metrics::default(),
         log: Log::default(),
         cache: Cache::default(),

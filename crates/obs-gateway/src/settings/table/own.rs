@@ -1,7 +1,7 @@
 //! How the gateway meets its callers, what it tells, and where it keeps answers.
 use super::{Scalar, parse, put, scalar, secret, unset};
 
-pub(super) const SCALARS: [Scalar; 16] = [
+pub(super) const SCALARS: [Scalar; 17] = [
     scalar(
         "server.listen",
         "127.0.0.1:8080",
@@ -33,6 +33,11 @@ pub(super) const SCALARS: [Scalar; 16] = [
         "After so long without an answer, and as often from then on, a stream gets a comment that keeps its \
          connection alive; or off",
         |s, v| put(&mut s.server.keep_alive, parse::duration_or_off(v)),
+    ),
+    secret(
+        "admin.token",
+        "Token of the admin endpoint under /admin/v1, 16 characters or more; unset: there is none",
+        |s, v| put(&mut s.admin.token, parse::secret(v).map(Some)),
     ),
     scalar(
         "metrics.listen",
