@@ -2,7 +2,7 @@
 use std::{
     fmt,
     sync::{
-        Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU8, AtomicU64, Ordering::Relaxed},
     },
     time::Duration,
@@ -40,13 +40,19 @@ pub(crate) struct Breaker {
     epoch: Instant,
     /// The state, for the many who only read it.
     phase: AtomicU8,
-    state: watch::Sender<State>,
+    told: Arc<Told>,
     /// Microseconds after `epoch` from which on an open breaker wants a look at the server.
     look_at: AtomicU64,
     /// Number of commands that were answered.
     answered: AtomicU64,
-    opened: AtomicU64,
     trouble: Mutex<Trouble>,
+}
+
+/// What all breakers of one connection tell together.
+#[derive(Debug, Default)]
+pub(crate) struct Told {
+    opened: AtomicU64,
+    changes: watch::Sender<()>,
 }
 
 #[derive(Debug, Default)]
@@ -54,6 +60,8 @@ struct Trouble {
     pause: Duration,
     opened_at: Option<Instant>,
     closed_at: Option<Instant>,
+    /// It is connected, but does not serve: only an answer closes.
+    refuses: bool,
     strikes: u32,
     struck_at: Option<Instant>,
 }
@@ -72,38 +80,28 @@ pub(crate) enum Admission {
 pub(crate) struct Ticket(u64);
 
 impl Breaker {
-    pub(crate) fn new(server: String) -> Self {
+    pub(crate) fn new(server: String, told: Arc<Told>) -> Self {
         Self {
             server,
             epoch: Instant::now(),
             phase: AtomicU8::new(State::Connecting as u8),
-            state: watch::Sender::new(State::Connecting),
+            told,
             look_at: AtomicU64::new(0),
             answered: AtomicU64::new(0),
-            opened: AtomicU64::new(0),
             trouble: Mutex::default(),
         }
-    }
-
-    pub(crate) fn server(&self) -> &str {
-        &self.server
     }
 
     pub(crate) fn state(&self) -> State {
         State::of(self.phase.load(Relaxed))
     }
 
-    pub(crate) fn watch(&self) -> watch::Receiver<State> {
-        self.state.subscribe()
-    }
-
-    /// How often it has opened.
-    pub(crate) fn opened(&self) -> u64 {
-        self.opened.load(Relaxed)
+    pub(crate) fn told(&self) -> &Arc<Told> {
+        &self.told
     }
 
     /// Number of commands that got an answer.
-    pub(crate) fn answers(&self) -> u64 {
+    fn answers(&self) -> u64 {
         self.answered.load(Relaxed)
     }
 
@@ -129,8 +127,17 @@ impl Breaker {
         }
     }
 
-    /// The server cannot be reached, or does not serve. Tells the log once, until it closes again.
+    /// The server cannot be reached. Tells the log once, until it closes again.
     pub(crate) fn trip(&self, cause: &str) {
+        self.open(cause, false);
+    }
+
+    /// The server is there, and serves nobody at the moment.
+    pub(crate) fn refused(&self, cause: &str) {
+        self.open(cause, true);
+    }
+
+    fn open(&self, cause: &str, refuses: bool) {
         let mut trouble = self.trouble();
         if !matches!(self.state(), State::Closed | State::Connecting) {
             return;
@@ -143,11 +150,19 @@ impl Breaker {
         };
         trouble.opened_at = Some(now);
         trouble.strikes = 0;
+        trouble.refuses = refuses;
         self.look_after(trouble.pause);
-        self.opened.fetch_add(1, Relaxed);
+        self.told.opened.fetch_add(1, Relaxed);
         self.set(State::Open);
         drop(trouble);
         tracing::warn!(server = %self.server, cause, "redis is unavailable: going on without it until it answers");
+    }
+
+    /// There is a connection again. A server that refused is not believed before it has answered.
+    pub(crate) fn connected(&self) {
+        if !self.trouble().refuses {
+            self.close();
+        }
     }
 
     /// The server has answered: commands are let through.
@@ -156,6 +171,7 @@ impl Breaker {
         if self.state() == State::Closed {
             return;
         }
+        trouble.refuses = false;
         let now = Instant::now();
         trouble.closed_at = Some(now);
         let away = trouble.opened_at.take().map(|at| now - at);
@@ -210,7 +226,7 @@ impl Breaker {
     fn set(&self, state: State) {
         tracing::debug!(server = %self.server, ?state, "redis breaker");
         self.phase.store(state as u8, Relaxed);
-        self.state.send_replace(state);
+        self.told.changes.send_replace(());
     }
 
     fn micros(&self, at: Instant) -> u64 {
@@ -219,6 +235,18 @@ impl Breaker {
 
     fn trouble(&self) -> MutexGuard<'_, Trouble> {
         self.trouble.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Told {
+    /// How often one of them has opened.
+    pub(crate) fn opened(&self) -> u64 {
+        self.opened.load(Relaxed)
+    }
+
+    /// Is told of each change of state.
+    pub(crate) fn watch(&self) -> watch::Receiver<()> {
+        self.changes.subscribe()
     }
 }
 
@@ -260,7 +288,7 @@ mod tests {
     const LIMIT: Duration = Duration::from_millis(20);
 
     fn closed() -> Breaker {
-        let breaker = Breaker::new("redis://test".into());
+        let breaker = Breaker::new("redis://test".into(), Arc::default());
         breaker.close();
         breaker
     }
@@ -285,7 +313,7 @@ mod tests {
     async fn a_timeout_with_no_answer_meanwhile_opens() {
         let breaker = closed();
         breaker.timed_out(ticket(&breaker), LIMIT);
-        assert_eq!((breaker.state(), breaker.opened()), (State::Open, 1));
+        assert_eq!((breaker.state(), breaker.told.opened()), (State::Open, 1));
         assert!(matches!(breaker.admit(), Admission::Refuse));
     }
 
@@ -339,7 +367,19 @@ mod tests {
             breaker.close();
         }
         assert_eq!(pauses, [50, 100, 200, 50]);
-        assert_eq!(breaker.opened(), 4);
+        assert_eq!(breaker.told.opened(), 4);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_does_not_close_what_a_refusal_has_opened() {
+        let breaker = closed();
+        breaker.refused("test");
+        breaker.connected();
+        assert_eq!(breaker.state(), State::Open);
+        breaker.close();
+        breaker.trip("test");
+        breaker.connected();
+        assert_eq!(breaker.state(), State::Closed);
     }
 
     #[tokio::test(start_paused = true)]
@@ -349,6 +389,9 @@ mod tests {
         breaker.trip("second");
         assert!(breaker.probe());
         breaker.trip("third");
-        assert_eq!((breaker.state(), breaker.opened()), (State::HalfOpen, 1));
+        assert_eq!(
+            (breaker.state(), breaker.told.opened()),
+            (State::HalfOpen, 1)
+        );
     }
 }

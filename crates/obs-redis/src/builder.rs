@@ -2,15 +2,29 @@
 use std::{
     fmt,
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
-use fred::types::{
-    Builder as FredBuilder,
-    config::{ReconnectPolicy, TcpConfig, UnresponsiveConfig},
+use fred::{
+    clients::Client,
+    error::Error,
+    types::{
+        Builder as FredBuilder,
+        config::{Config, ReconnectPolicy, Server, ServerConfig, TcpConfig, UnresponsiveConfig},
+    },
 };
 
-use crate::{Redis, tls, url::Url};
+use crate::{
+    Redis,
+    breaker::{Breaker, Told},
+    client::{Link, Servers},
+    cluster::Cluster,
+    node::Node,
+    stats::Ledger,
+    tls,
+    url::Url,
+};
 
 /// Settings of a [`Redis`].
 #[derive(Clone)]
@@ -118,8 +132,77 @@ impl Builder {
         }
         // The first attempt counts as any other: a server that comes later is connected to.
         config.fail_fast = false;
+        let clients = Clients {
+            config,
+            budget: self.budget,
+            pool: self.pool,
+            max_queued: self.max_queued,
+        };
+        let bad = |error: Error| ConfigError(error.details().to_owned());
+        let told = Arc::<Told>::default();
+        let breaker = Breaker::new(masked.clone(), told.clone());
+        let servers = match &clients.config.server {
+            ServerConfig::Clustered { hosts, .. } => {
+                let seeds = hosts.clone();
+                // What cannot be built for one cannot be for any.
+                clients.of(&seeds[0]).map_err(bad)?;
+                Servers::Cluster(Cluster::open(clients, seeds, breaker))
+            }
+            _ => Servers::One(Node::open(&clients.all().map_err(bad)?, breaker)),
+        };
+        let link = Link {
+            servers,
+            masked,
+            told,
+            ledger: Ledger::default(),
+            max_value_bytes: self.max_value_bytes,
+        };
+        Ok(Redis::open(link, self.budget))
+    }
+}
+
+/// Makes clients that are to connect.
+pub(crate) struct Clients {
+    config: Config,
+    budget: Duration,
+    pool: usize,
+    max_queued: usize,
+}
+
+impl Clients {
+    /// Those to what the settings name.
+    fn all(&self) -> Result<Vec<Client>, Error> {
+        let client = |_| self.build(self.config.clone(), true);
+        (0..self.pool).map(client).collect()
+    }
+
+    /// Those to one server of a cluster.
+    pub(crate) fn of(&self, server: &Server) -> Result<Vec<Client>, Error> {
+        let client = |_| self.build(self.config_of(server), true);
+        (0..self.pool).map(client).collect()
+    }
+
+    /// One to a server of a cluster, that connects once.
+    pub(crate) fn scout(&self, server: &Server) -> Result<Client, Error> {
+        let mut config = self.config_of(server);
+        config.fail_fast = true;
+        self.build(config, false)
+    }
+
+    fn config_of(&self, server: &Server) -> Config {
+        Config {
+            server: ServerConfig::Centralized {
+                server: server.clone(),
+            },
+            ..self.config.clone()
+        }
+    }
+
+    fn build(&self, config: Config, reconnects: bool) -> Result<Client, Error> {
         let mut builder = FredBuilder::from_config(config);
-        builder.set_policy(ReconnectPolicy::new_exponential(0, 50, 2000, 2));
+        if reconnects {
+            builder.set_policy(ReconnectPolicy::new_exponential(0, 50, 2000, 2));
+        }
         builder.with_performance_config(|c| c.default_command_timeout = self.budget);
         builder.with_connection_config(|c| {
             c.connection_timeout = Duration::from_millis(250);
@@ -135,10 +218,7 @@ impl Builder {
                 ..TcpConfig::default()
             };
         });
-        let pool = builder
-            .build_pool(self.pool)
-            .map_err(|error| ConfigError(error.details().to_owned()))?;
-        Ok(Redis::open(pool.clients(), masked, &self))
+        builder.build()
     }
 }
 

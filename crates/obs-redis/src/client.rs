@@ -1,29 +1,14 @@
 //! The handle on the server.
-use std::{
-    fmt,
-    hash::{DefaultHasher, Hasher},
-    sync::{Arc, atomic::Ordering::Relaxed},
-    time::Duration,
-};
+use std::{fmt, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use fred::{
-    clients::{Client, WithOptions},
-    interfaces::{ClientLike, KeysInterface},
-    types::config::Options,
-};
+use fred::types::FromValue;
 use tokio::time::timeout;
 
 use crate::{
-    Builder, Fault, State, Stats,
-    breaker::{Admission, Breaker, Ticket},
-    lane::{Lane, Lanes},
-    probe::{Found, PATIENCE, Probe},
-    stats::Faults,
+    Builder, Fault, State, Stats, breaker::Told, cluster::Cluster, command::Command, node::Node,
+    stats::Ledger,
 };
-
-/// How soon to look again whether there is a connection.
-const SOON: Duration = Duration::from_millis(50);
 
 /// A connection to Redis, made and remade in the background. Clones share it; the last one that is dropped ends it.
 #[derive(Clone)]
@@ -32,12 +17,19 @@ pub struct Redis {
     budget: Duration,
 }
 
-struct Link {
-    lanes: Vec<Lane>,
-    breaker: Arc<Breaker>,
-    probe: Probe,
-    faults: Faults,
-    max_value_bytes: usize,
+pub(crate) struct Link {
+    pub(crate) servers: Servers,
+    /// Where it connects to, without the password.
+    pub(crate) masked: String,
+    pub(crate) told: Arc<Told>,
+    pub(crate) ledger: Ledger,
+    pub(crate) max_value_bytes: usize,
+}
+
+/// Whom to ask.
+pub(crate) enum Servers {
+    One(Node),
+    Cluster(Cluster),
 }
 
 impl Redis {
@@ -49,22 +41,9 @@ impl Redis {
         Builder::new(url)
     }
 
-    pub(crate) fn open(clients: &[Client], server: String, settings: &Builder) -> Self {
-        let breaker = Arc::new(Breaker::new(server));
-        let all = Arc::new(Lanes::default());
-        let lanes = clients
-            .iter()
-            .map(|client| Lane::open(client.clone(), &breaker, &all));
-        Self {
-            budget: settings.budget,
-            link: Arc::new(Link {
-                lanes: lanes.collect(),
-                breaker,
-                probe: Probe::default(),
-                faults: Faults::default(),
-                max_value_bytes: settings.max_value_bytes,
-            }),
-        }
+    pub(crate) fn open(link: Link, budget: Duration) -> Self {
+        let link = Arc::new(link);
+        Self { link, budget }
     }
 
     /// The same connection with another budget for each operation, for example a longer one for writes that nobody
@@ -91,64 +70,53 @@ impl Redis {
     /// Where it connects to, without the password.
     #[must_use]
     pub fn server(&self) -> &str {
-        self.link.breaker.server()
+        &self.link.masked
     }
 
-    /// What the breaker lets through at the moment.
+    /// What the breaker lets through at the moment. In a cluster each master has a breaker of its own, and this is the
+    /// worst of them: as long as one is open, keys of the others are served all the same.
     #[must_use]
     pub fn state(&self) -> State {
-        self.link.breaker.state()
+        match &self.link.servers {
+            Servers::One(node) => node.state(),
+            Servers::Cluster(cluster) => cluster.state(),
+        }
     }
 
     /// What happened so far.
     #[must_use]
     pub fn stats(&self) -> Stats {
-        let (breaker, faults) = (&self.link.breaker, &self.link.faults);
-        Stats {
-            state: breaker.state(),
-            opened: breaker.opened(),
-            answered: breaker.answers(),
-            refused: faults.refused.load(Relaxed),
-            unavailable: faults.unavailable.load(Relaxed),
-            timeouts: faults.timeouts.load(Relaxed),
-            server_errors: faults.server_errors.load(Relaxed),
-            too_large: faults.too_large.load(Relaxed),
-            busy: faults.busy.load(Relaxed),
-        }
+        self.link.ledger.read(self.state(), self.link.told.opened())
     }
 
     /// Completes when the breaker is in this state. Meanwhile it looks at the server as a caller would. It waits
     /// for ever if need be: bound it from outside.
     pub async fn wait_for(&self, state: State) {
-        let mut states = self.link.breaker.watch();
-        while *states.borrow_and_update() != state {
-            if matches!(self.link.breaker.admit(), Admission::Look) {
-                self.link.look(&Bytes::from_static(b"obs"));
+        let mut changes = self.link.told.watch();
+        let any = Bytes::from_static(b"obs");
+        loop {
+            changes.borrow_and_update();
+            if self.state() == state {
+                return;
+            }
+            match &self.link.servers {
+                Servers::One(node) => node.look_if_due(&any),
+                Servers::Cluster(cluster) => cluster.look_if_due(&any),
             }
             // Changes wake it; a probe that is under way does not.
-            let _ = timeout(SOON / 10, states.changed()).await;
+            let _ = timeout(crate::node::SOON / 10, changes.changed()).await;
         }
     }
 
-    /// Runs one command on one key under the breaker, within the budget.
-    pub(crate) async fn run<T>(
-        &self,
-        key: &Bytes,
-        command: impl AsyncFnOnce(WithOptions<Client>) -> Result<T, fred::error::Error>,
-    ) -> Result<T, Fault> {
+    /// Runs one command on one key, and counts what becomes of it.
+    pub(crate) async fn run<R: FromValue>(&self, key: Bytes, command: Command) -> Result<R, Fault> {
         let link = &*self.link;
-        let Some(ticket) = link.admit(key) else {
-            link.faults.count(&Fault::Refused);
-            return Err(Fault::Refused);
+        let answer = match &link.servers {
+            Servers::One(node) => node.ask(&key, &command, self.budget).await,
+            Servers::Cluster(cluster) => cluster.ask(&key, &command, self.budget).await,
         };
-        let lane = link.lane(key);
-        match command(lane.client.with_options(&options(self.budget))).await {
-            Ok(value) => {
-                link.breaker.answered();
-                Ok(value)
-            }
-            Err(error) => Err(link.fault(Fault::new(&error, self.budget), ticket)),
-        }
+        link.ledger.count(answer.as_ref().err());
+        answer
     }
 
     /// Refuses what is too large for the server.
@@ -158,87 +126,8 @@ impl Redis {
             return Ok(());
         }
         let fault = Fault::TooLarge { bytes, limit };
-        self.link.faults.count(&fault);
+        self.link.ledger.count(Some(&fault));
         Err(fault)
-    }
-}
-
-impl Link {
-    /// `None`: the server is not to be asked.
-    fn admit(&self, key: &Bytes) -> Option<Ticket> {
-        match self.breaker.admit() {
-            Admission::Ask(ticket) => Some(ticket),
-            Admission::Refuse => None,
-            Admission::Look => {
-                self.look(key);
-                match self.breaker.admit() {
-                    Admission::Ask(ticket) => Some(ticket),
-                    _ => None,
-                }
-            }
-        }
-    }
-
-    /// Sends a probe, or looks whether the last one was answered. It asks for the key that is wanted: in a cluster,
-    /// that goes to the node that matters.
-    fn look(&self, key: &Bytes) {
-        let mut lane = None;
-        let found = self.probe.look(|| {
-            let connected = |lane: &&Lane| lane.client.is_connected();
-            lane = Some(self.lanes.iter().find(connected)?);
-            // The probe has a patience of its own.
-            let client = lane?.client.with_options(&options(PATIENCE));
-            let key = key.clone();
-            self.breaker.probe().then_some(async move {
-                let answer = client.exists::<u32, _>(key).await;
-                let fault = answer.map_err(|error| Fault::new(&error, PATIENCE));
-                match fault {
-                    Ok(_) => true,
-                    // Also who refuses is alive.
-                    Err(fault) => matches!(fault, Fault::Server { .. }) && !fault.is_outage(),
-                }
-            })
-        });
-        match found {
-            Found::Answered => self.breaker.close(),
-            Found::Failed => self.breaker.probe_failed(),
-            Found::Nothing if lane.is_none() && self.breaker.state() != State::HalfOpen => {
-                self.lanes.iter().for_each(Lane::revive);
-                self.breaker.look_after(SOON);
-            }
-            Found::Nothing => {}
-        }
-    }
-
-    /// The lane of this key, or another while that one does not work. So commands on one key that come one after
-    /// the other stay in this order, while there is no fault.
-    fn lane(&self, key: &Bytes) -> &Lane {
-        let mut hasher = DefaultHasher::new();
-        hasher.write(key);
-        let count = self.lanes.len();
-        let first = hasher.finish() as usize % count;
-        let lane = |offset| &self.lanes[(first + offset) % count];
-        let working = (0..count).map(lane).find(|lane| lane.is_up());
-        working.unwrap_or_else(|| lane(0))
-    }
-
-    fn fault(&self, fault: Fault, ticket: Ticket) -> Fault {
-        self.faults.count(&fault);
-        match &fault {
-            Fault::Server { message, .. } => {
-                self.breaker.answered();
-                if fault.is_outage() {
-                    self.breaker.trip(message);
-                }
-            }
-            Fault::Timeout(budget) => self.breaker.timed_out(ticket, *budget),
-            // What is lost with one connection says nothing of the others.
-            Fault::Unavailable(cause) if !self.lanes.iter().any(Lane::is_up) => {
-                self.breaker.trip(cause);
-            }
-            _ => {}
-        }
-        fault
     }
 }
 
@@ -249,15 +138,5 @@ impl fmt::Debug for Redis {
             .field("state", &self.state())
             .field("budget", &self.budget)
             .finish_non_exhaustive()
-    }
-}
-
-/// Nothing waits for a connection, and nothing is sent twice.
-fn options(timeout: Duration) -> Options {
-    Options {
-        timeout: Some(timeout),
-        max_attempts: Some(1),
-        fail_fast: true,
-        ..Options::default()
     }
 }

@@ -3,11 +3,48 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use fred::{
+    error::Error,
     interfaces::KeysInterface,
-    types::{Expiration, SetOptions},
+    types::{Expiration, FromValue, SetOptions},
 };
 
 use crate::{Fault, Redis};
+
+/// What is asked of the server about one key. It can be sent again, to another server.
+#[derive(Clone, Debug)]
+pub(crate) enum Command {
+    Get,
+    Set {
+        value: Bytes,
+        ttl: Duration,
+        unless: Option<SetOptions>,
+    },
+    Del,
+    Exists,
+    Incr,
+    IncrBy(i64),
+}
+
+impl Command {
+    pub(crate) async fn send<R: FromValue>(
+        &self,
+        client: &(impl KeysInterface + Sync),
+        key: Bytes,
+    ) -> Result<R, Error> {
+        match self {
+            Self::Get => client.get(key).await,
+            Self::Set { value, ttl, unless } => {
+                let ttl = Some(expiration(*ttl));
+                let unless = unless.clone();
+                client.set(key, value.clone(), ttl, unless, false).await
+            }
+            Self::Del => client.del(key).await,
+            Self::Exists => client.exists(key).await,
+            Self::Incr => client.incr(key).await,
+            Self::IncrBy(amount) => client.incr_by(key, *amount).await,
+        }
+    }
+}
 
 impl Redis {
     /// The value of a key, if it has one.
@@ -16,8 +53,7 @@ impl Redis {
     ///
     /// See [`Fault`].
     pub async fn get(&self, key: Bytes) -> Result<Option<Bytes>, Fault> {
-        let get = async |client: Client| client.get(key.clone()).await;
-        self.run(&key, get).await
+        self.run(key, Command::Get).await
     }
 
     /// Sets a key for so long: at least a millisecond, at most what the server can count (292 million years).
@@ -27,9 +63,8 @@ impl Redis {
     /// See [`Fault`].
     pub async fn set(&self, key: Bytes, value: Bytes, ttl: Duration) -> Result<(), Fault> {
         self.fits(&value)?;
-        let expires = Some(expiration(ttl));
-        let set = async |client: Client| client.set(key.clone(), value, expires, None, false).await;
-        self.run(&key, set).await
+        let unless = None;
+        self.run(key, Command::Set { value, ttl, unless }).await
     }
 
     /// Sets a key for so long, unless it has a value already; `true`: it was set.
@@ -44,14 +79,9 @@ impl Redis {
         ttl: Duration,
     ) -> Result<bool, Fault> {
         self.fits(&value)?;
-        let expires = Some(expiration(ttl));
-        let absent = Some(SetOptions::NX);
-        let set = async |client: Client| {
-            let set =
-                client.set::<Option<String>, _, _>(key.clone(), value, expires, absent, false);
-            set.await.map(|set| set.is_some())
-        };
-        self.run(&key, set).await
+        let unless = Some(SetOptions::NX);
+        let set = self.run::<Option<String>>(key, Command::Set { value, ttl, unless });
+        Ok(set.await?.is_some())
     }
 
     /// Removes a key; `true`: there was one.
@@ -60,8 +90,7 @@ impl Redis {
     ///
     /// See [`Fault`].
     pub async fn del(&self, key: Bytes) -> Result<bool, Fault> {
-        let del = async |client: Client| client.del::<u32, _>(key.clone()).await;
-        Ok(self.run(&key, del).await? > 0)
+        Ok(self.run::<u32>(key, Command::Del).await? > 0)
     }
 
     /// Adds one to the number at this key, and gives the sum; a key without a value counts as zero.
@@ -70,8 +99,7 @@ impl Redis {
     ///
     /// See [`Fault`].
     pub async fn incr(&self, key: Bytes) -> Result<i64, Fault> {
-        let incr = async |client: Client| client.incr(key.clone()).await;
-        self.run(&key, incr).await
+        self.run(key, Command::Incr).await
     }
 
     /// Adds this to the number at this key, and gives the sum; a key without a value counts as zero, and what is beyond 64 bits
@@ -81,12 +109,9 @@ impl Redis {
     ///
     /// See [`Fault`].
     pub async fn incr_by(&self, key: Bytes, amount: i64) -> Result<i64, Fault> {
-        let incr = async |client: Client| client.incr_by(key.clone(), amount).await;
-        self.run(&key, incr).await
+        self.run(key, Command::IncrBy(amount)).await
     }
 }
-
-type Client = fred::clients::WithOptions<fred::clients::Client>;
 
 fn expiration(ttl: Duration) -> Expiration {
     let millis = i64::try_from(ttl.as_millis()).unwrap_or(i64::MAX);

@@ -32,13 +32,15 @@ pub enum Fault {
 }
 
 /// Error codes that are told apart; a closed list, since it may become a label.
-const CODES: [&str; 13] = [
+const CODES: [&str; 15] = [
+    "ASK",
     "BUSY",
     "CLUSTERDOWN",
     "ERR",
     "LOADING",
     "MASTERDOWN",
     "MISCONF",
+    "MOVED",
     "NOAUTH",
     "NOPERM",
     "OOM",

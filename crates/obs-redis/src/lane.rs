@@ -1,7 +1,10 @@
 //! One connection of several.
-use std::sync::{
-    Arc, Mutex, MutexGuard, PoisonError,
-    atomic::{AtomicBool, Ordering::Relaxed},
+use std::{
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    time::Duration,
 };
 
 use fred::{
@@ -11,7 +14,7 @@ use fred::{
 };
 use tokio::task::AbortHandle;
 
-use crate::{breaker::Breaker, fault::describe};
+use crate::{Fault, breaker::Breaker, fault::describe};
 
 /// A client with a connection of its own (in a cluster: one to each node), and whether it works.
 ///
@@ -34,7 +37,14 @@ impl Lane {
             client.on_error(move |(error, _)| {
                 up.store(false, Relaxed);
                 if !all.any_up() {
-                    breaker.trip(&describe(&error));
+                    match Fault::new(&error, Duration::ZERO) {
+                        // The connection is closed for it, and can be made again at once.
+                        Fault::Server {
+                            code: "CLUSTERDOWN",
+                            message,
+                        } => breaker.refused(&message),
+                        _ => breaker.trip(&describe(&error)),
+                    }
                 }
                 std::future::ready(Ok(()))
             })
@@ -43,7 +53,7 @@ impl Lane {
             let (up, breaker) = (up.clone(), breaker.clone());
             client.on_reconnect(move |_| {
                 up.store(true, Relaxed);
-                breaker.close();
+                breaker.connected();
                 std::future::ready(Ok(()))
             })
         };
@@ -108,7 +118,7 @@ mod tests {
     async fn a_client_that_has_given_up_is_started_again() {
         let nowhere = Config::from_url("redis://127.0.0.1:1").expect("a url");
         let client = Builder::from_config(nowhere).build().expect("settings");
-        let breaker = Arc::new(Breaker::new("nowhere".into()));
+        let breaker = Arc::new(Breaker::new("nowhere".into(), Arc::default()));
         let lane = Lane::open(client, &breaker, &Arc::default());
         let is_finished = || lane.task.lock().expect("no panic").is_finished();
         lane.task.lock().expect("no panic").abort();

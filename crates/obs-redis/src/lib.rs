@@ -11,6 +11,11 @@
 //! not wait for them; the connection itself is made anew in the background, for ever, with pauses from 50 ms to
 //! 2 s. Each opening and each closing is one line in the log, whatever the number of calls.
 //!
+//! In a cluster each master has connections and a breaker of its own: one that is gone takes only its own keys along,
+//! until a replica takes over and is found. Who has which keys is asked again whenever a master is not as it should be,
+//! and when a server sends an operation on to another, which is followed within the budget. A cluster itself serves
+//! nothing while a part of it is gone, unless it is told `cluster-require-full-coverage no`.
+//!
 //! # What it covers
 //!
 //! One server, Sentinel and Cluster, with and without TLS; commands on a single key alone, so that a cluster never
@@ -23,9 +28,11 @@
 mod breaker;
 mod builder;
 mod client;
+mod cluster;
 mod command;
 mod fault;
 mod lane;
+mod node;
 mod probe;
 mod stats;
 #[cfg(feature = "testing")]

@@ -8,9 +8,9 @@ use crate::{Fault, State};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stats {
-    /// State of the breaker.
+    /// State of the breaker; in a cluster, of the worst one.
     pub state: State,
-    /// How often the breaker has opened.
+    /// How often a breaker has opened.
     pub opened: u64,
     /// Operations that got an answer, be it an error of the server.
     pub answered: u64,
@@ -28,27 +28,47 @@ pub struct Stats {
     pub busy: u64,
 }
 
-/// The counters of faults.
+/// The counters.
 #[derive(Debug, Default)]
-pub(crate) struct Faults {
-    pub(crate) refused: AtomicU64,
-    pub(crate) unavailable: AtomicU64,
-    pub(crate) timeouts: AtomicU64,
-    pub(crate) server_errors: AtomicU64,
-    pub(crate) too_large: AtomicU64,
-    pub(crate) busy: AtomicU64,
+pub(crate) struct Ledger {
+    answered: AtomicU64,
+    refused: AtomicU64,
+    unavailable: AtomicU64,
+    timeouts: AtomicU64,
+    server_errors: AtomicU64,
+    too_large: AtomicU64,
+    busy: AtomicU64,
 }
 
-impl Faults {
-    pub(crate) fn count(&self, fault: &Fault) {
+impl Ledger {
+    /// Counts an operation that ended with this fault, or with none.
+    pub(crate) fn count(&self, fault: Option<&Fault>) {
         let counter = match fault {
-            Fault::Refused => &self.refused,
-            Fault::Unavailable(_) => &self.unavailable,
-            Fault::Timeout(_) => &self.timeouts,
-            Fault::Server { .. } => &self.server_errors,
-            Fault::TooLarge { .. } => &self.too_large,
-            Fault::Busy => &self.busy,
+            None => &self.answered,
+            Some(Fault::Refused) => &self.refused,
+            Some(Fault::Unavailable(_)) => &self.unavailable,
+            Some(Fault::Timeout(_)) => &self.timeouts,
+            Some(Fault::Server { .. }) => {
+                self.answered.fetch_add(1, Relaxed);
+                &self.server_errors
+            }
+            Some(Fault::TooLarge { .. }) => &self.too_large,
+            Some(Fault::Busy) => &self.busy,
         };
         counter.fetch_add(1, Relaxed);
+    }
+
+    pub(crate) fn read(&self, state: State, opened: u64) -> Stats {
+        Stats {
+            state,
+            opened,
+            answered: self.answered.load(Relaxed),
+            refused: self.refused.load(Relaxed),
+            unavailable: self.unavailable.load(Relaxed),
+            timeouts: self.timeouts.load(Relaxed),
+            server_errors: self.server_errors.load(Relaxed),
+            too_large: self.too_large.load(Relaxed),
+            busy: self.busy.load(Relaxed),
+        }
     }
 }

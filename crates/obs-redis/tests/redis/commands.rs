@@ -53,6 +53,11 @@ async fn only_the_first_sets_what_is_absent_and_counters_count() {
     assert_eq!(redis.get(key("lease")).await, Ok(Some(key("one"))));
     assert_eq!(redis.incr(key("generation")).await, Ok(1));
     assert_eq!(redis.incr(key("generation")).await, Ok(2));
+    assert_eq!(
+        redis.incr_by(key("generation"), 1 << 40).await,
+        Ok((1 << 40) + 2)
+    );
+    assert_eq!(redis.incr_by(key("generation"), -2).await, Ok(1 << 40));
 }
 
 #[tokio::test]

@@ -242,8 +242,12 @@ async fn a_server_that_becomes_a_cluster_is_used() {
     server.start_with(&["--cluster-enabled", "yes", local[0], local[1]]);
     let slots = ["CLUSTER", "ADDSLOTSRANGE", "0", "16383"];
     assert_eq!(server.cli(&slots), "OK");
-    state(&redis, State::Closed).await;
-    redis.set(key("a"), key("x"), HOUR).await.unwrap();
+    // It takes two seconds until it serves, and says so until then.
+    let until = Instant::now() + crate::support::PATIENCE;
+    while redis.set(key("a"), key("x"), HOUR).await.is_err() {
+        assert!(Instant::now() < until, "never: {:?}", redis.stats());
+        tokio::task::yield_now().await;
+    }
     assert_eq!(redis.get(key("a")).await, Ok(Some(key("x"))));
 }
 

@@ -1,42 +1,19 @@
-//! Encrypted connections. The certificates in `certs` are good for `localhost` and 127.0.0.1, and for nothing else.
-
-use std::path::PathBuf;
+//! Encrypted connections, with certificates that are good for `localhost` and 127.0.0.1, and for nothing else.
 
 use crate::support::{HOUR, Log, key, state};
-use obs_redis::{Redis, State, testing::Server};
-
-fn cert(name: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/redis/certs")
-        .join(name)
-}
-
-fn server() -> Server {
-    let path = |name| cert(name).to_str().expect("text").to_owned();
-    let (cert, key) = (path("server.pem"), path("server.key"));
-    Server::with_args(&[
-        "--port",
-        "0",
-        "--tls-port",
-        "{port}",
-        "--tls-cert-file",
-        &cert,
-        "--tls-key-file",
-        &key,
-        "--tls-ca-cert-file",
-        &cert,
-        "--tls-auth-clients",
-        "no",
-    ])
-}
+use obs_redis::{
+    Redis, State,
+    testing::{Authority, Server},
+};
 
 #[tokio::test]
 async fn a_server_under_a_trusted_authority_is_used() {
-    let server = server();
+    let authority = Authority::new();
+    let server = Server::with_tls(&authority, &[]);
     for host in ["127.0.0.1", "localhost"] {
         let url = format!("rediss://{host}:{}", server.port());
         let redis = Redis::builder(&url)
-            .ca_file(cert("ca.pem"))
+            .ca_file(authority.ca_file())
             .connect()
             .unwrap();
         state(&redis, State::Closed).await;
@@ -48,11 +25,10 @@ async fn a_server_under_a_trusted_authority_is_used() {
 #[tokio::test]
 async fn a_server_under_another_authority_is_not() {
     let log = Log::start();
-    let server = server();
-    // The server's own certificate is no authority that has signed it.
+    let server = Server::with_tls(&Authority::new(), &[]);
     let url = format!("rediss://127.0.0.1:{}", server.port());
     let redis = Redis::builder(&url)
-        .ca_file(cert("other.pem"))
+        .ca_file(Authority::new().ca_file())
         .connect()
         .unwrap();
     state(&redis, State::Open).await;
@@ -66,12 +42,15 @@ async fn a_server_under_another_authority_is_not() {
 
 #[test]
 fn a_file_without_authorities_is_refused() {
-    for (name, want) in [
-        ("none.pem", "No such file"),
-        ("server.key", "no certificate"),
+    let authority = Authority::new();
+    let absent = authority.ca_file().with_file_name("none.pem");
+    for (file, want) in [
+        (absent, "No such file"),
+        (authority.key_file(), "no certificate"),
     ] {
-        let builder = Redis::builder("rediss://localhost").ca_file(cert(name));
+        let builder = Redis::builder("rediss://localhost").ca_file(&file);
         let error = builder.connect().expect_err("bad").to_string();
+        let name = file.to_str().unwrap();
         assert!(error.contains(want) && error.contains(name), "{error}");
     }
 }

@@ -1,0 +1,160 @@
+//! Several servers, of which each has some of the keys.
+//!
+//! Each master has connections and a breaker of its own, so that one that is gone takes only its own keys along. Which
+//! of them serves what is asked again whenever one of them is not as it should be.
+mod map;
+mod redirect;
+mod upkeep;
+
+use std::{
+    fmt,
+    sync::{Arc, PoisonError, RwLock},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use fred::{
+    types::{FromValue, config::Server},
+    util::redis_keyslot,
+};
+use tokio::{sync::Notify, task::AbortHandle, time::Instant};
+
+use self::{
+    map::{Map, Slots},
+    redirect::Redirect,
+};
+use crate::{
+    Fault, State,
+    breaker::{Breaker, Told},
+    builder::Clients,
+    command::Command,
+    node::Node,
+};
+
+/// Most servers that one operation is sent on to.
+const HOPS: usize = 2;
+
+/// The cluster as it was seen last, and the task that looks after it.
+pub(crate) struct Cluster {
+    view: Arc<View>,
+    upkeep: AbortHandle,
+}
+
+struct View {
+    map: RwLock<Arc<Map>>,
+    /// Closed from when the first server has told what the cluster looks like.
+    seen: Breaker,
+    /// Somebody was sent on: the map is old.
+    outdated: Notify,
+    clients: Clients,
+    told: Arc<Told>,
+}
+
+impl Cluster {
+    /// Begins to look for the cluster, at the servers that were named.
+    pub(crate) fn open(clients: Clients, seeds: Vec<Server>, seen: Breaker) -> Self {
+        let told = seen.told().clone();
+        let view = Arc::new(View {
+            map: RwLock::default(),
+            seen,
+            outdated: Notify::new(),
+            clients,
+            told,
+        });
+        // As the connections are looked after by tasks of the client; it ends with the last handle.
+        let upkeep = tokio::spawn(upkeep::keep(view.clone(), seeds));
+        Self {
+            view,
+            upkeep: upkeep.abort_handle(),
+        }
+    }
+
+    /// That of the worst server.
+    pub(crate) fn state(&self) -> State {
+        match self.view.seen.state() {
+            State::Closed => self.view.map().state(),
+            state => state,
+        }
+    }
+
+    pub(crate) fn look_if_due(&self, key: &Bytes) {
+        let map = self.view.map();
+        map.nodes().for_each(|node| node.look_if_due(key));
+    }
+
+    /// Runs one command on one key where the key is, within the budget.
+    pub(crate) async fn ask<R: FromValue>(
+        &self,
+        key: &Bytes,
+        command: &Command,
+        budget: Duration,
+    ) -> Result<R, Fault> {
+        let view = &*self.view;
+        if view.seen.state() != State::Closed {
+            return Err(Fault::Refused);
+        }
+        let map = view.map();
+        let Some(node) = map.serving(redis_keyslot(key)) else {
+            view.outdated.notify_one();
+            return Err(Fault::Unavailable("no server serves this key".into()));
+        };
+        let start = Instant::now();
+        let mut answer = node.ask(key, command, budget).await;
+        for _ in 0..HOPS {
+            let Some(redirect) = answer.as_ref().err().and_then(Redirect::read) else {
+                break;
+            };
+            if !redirect.is_asking {
+                view.outdated.notify_one();
+            }
+            // Who is new here is found by the upkeep, and not while a caller waits.
+            let Some(other) = map.at(&redirect.server) else {
+                break;
+            };
+            let left = budget.saturating_sub(start.elapsed());
+            if left.is_zero() {
+                return Err(Fault::Timeout(budget));
+            }
+            answer = match redirect.is_asking {
+                true => other.ask_for_migrating(key, command, left).await,
+                false => other.ask(key, command, left).await,
+            };
+        }
+        answer
+    }
+}
+
+impl View {
+    fn map(&self) -> Arc<Map> {
+        self.map
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// Takes what a server has told. Connections to servers that stay are kept.
+    fn take(&self, slots: &[Slots]) {
+        let map = self.map().next(slots, |server| self.open_node(server));
+        *self.map.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(map);
+        self.seen.close();
+    }
+
+    fn open_node(&self, server: &Server) -> Option<Node> {
+        let clients = self.clients.of(server).ok()?;
+        let name = format!("{}:{} of the cluster", server.host, server.port);
+        Some(Node::open(&clients, Breaker::new(name, self.told.clone())))
+    }
+}
+
+/// The connections of servers that are not needed any more end when the last operation there has ended.
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        self.upkeep.abort();
+    }
+}
+
+impl fmt::Debug for Cluster {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Cluster").field(&self.view.map()).finish()
+    }
+}
