@@ -55,6 +55,8 @@ pub enum Purpose {
     Hedge,
     /// To judge an answer.
     Judge,
+    /// An answer broke off, and its rest is asked for.
+    Continuation,
     /// To renew a stored answer.
     Refresh,
     /// To compare routes, off the caller's path.
@@ -102,6 +104,7 @@ impl Purpose {
             Self::Hedge => "hedge",
             Self::Judge => "judge",
             Self::Refresh => "refresh",
+            Self::Continuation => "continuation",
             Self::Shadow => "shadow",
         }
     }

@@ -71,6 +71,13 @@ pub trait LlmRequest {
         least <= window
     }
 
+    /// Asks for the rest of a streamed answer that has begun with this text: it becomes the beginning of the model's own answer, the
+    /// last message. `false`: nothing was changed, because such an answer cannot be gone on with (several at once, tools, a
+    /// form such as JSON, or the caller has begun it already).
+    fn continue_with(&mut self, _begun: &str) -> bool {
+        false
+    }
+
     /// Writes everything that determines the answer, the model included.
     ///
     /// There is no default: what is forgotten here makes a wrong answer from the cache. For a type that can be

@@ -84,6 +84,9 @@ pub trait LlmChunk: Send + 'static {
         None
     }
 
+    /// Is part of an answer that another one goes on with: takes over its name, if it has one.
+    fn go_on(&mut self, _id: &str) {}
+
     /// Whether it carries generated content. The first such chunk is the first token.
     fn is_content(&self) -> bool;
 

@@ -8,6 +8,8 @@
 //!   off before the [commit point](RouterLayer::commit). A caller's own error stays the caller's. A prompt that is too long
 //!   goes on only to a route with a [larger window](Route::context), and a route that surely cannot hold it is not asked while
 //!   another one can. A content filter's refusal goes to the caller.
+//! - **After the commit point nothing is switched unseen.** A stream that breaks off then ends with its error; with
+//!   [`ContinueLayer`] around the router, routes that [can](Route::prefill) go on with its text.
 //! - **Nobody is hammered.** Where it is [switched on](RouterLayer::retries), a failure that may pass is [retried](Retries) on the
 //!   same route, after a pause that differs from call to call; a silent route is not. A route that keeps failing is left out by
 //!   a [`Breaker`], and tried again by single calls.
@@ -21,7 +23,7 @@
 //!
 //! | metric | type | labels | counts |
 //! |---|---|---|---|
-//! | `router_decisions_total` | counter | route, reason | each call once, with the decision that stood in the end |
+//! | `router_decisions_total` | counter | route, reason | each call once, with the decision that stood in the end; `continued` comes on top |
 //! | `router_execution_seconds` | histogram | route | each attempt, streams to their last token |
 //! | `router_errors_total` | counter | route | attempts that failed or ran out of time |
 //! | `router_cost_savings_usd` | counter | route | what answers of a route cost less than at the baseline |
@@ -47,6 +49,9 @@ mod backends;
 mod breaker;
 mod chance;
 mod complexity;
+mod continuation;
+mod continued;
+mod deciding;
 mod decision;
 mod error;
 mod future;
@@ -58,6 +63,7 @@ mod policy;
 mod reason;
 mod retries;
 mod route;
+mod run;
 mod saving;
 mod score;
 mod service;
@@ -68,6 +74,7 @@ pub use self::{
     backends::{BackendFuture, Backends, NoBackend},
     breaker::{Breaker, BreakerState},
     complexity::{Assessment, Complexity, Feature},
+    continuation::{Continue, ContinueFuture, ContinueLayer},
     decision::{Decision, Target},
     error::InvalidRoutes,
     future::ResponseFuture,

@@ -11,6 +11,8 @@ pub(crate) struct Plan {
     named: Option<usize>,
     /// The routes that may be tried, that of now included, as bits.
     left: u64,
+    /// The rest of an answer is asked for: nobody judges it, and what one route refuses the next one may take.
+    goes_on: bool,
 }
 
 impl Plan {
@@ -20,6 +22,7 @@ impl Plan {
             at,
             named: None,
             left: u64::MAX >> (u64::BITS as usize - table.len()),
+            goes_on: false,
         }
     }
 
@@ -29,6 +32,7 @@ impl Plan {
             at,
             named: Some(at),
             left: 1 << at,
+            goes_on: false,
         };
         for &to in table.fallback(at) {
             if moves || table.same_model(at, to) {
@@ -44,6 +48,7 @@ impl Plan {
             at: table.len(),
             named: None,
             left: 0,
+            goes_on: false,
         }
     }
 
@@ -87,6 +92,34 @@ impl Plan {
             }
             None => false,
         }
+    }
+
+    /// Only to routes that go on with the beginning of an answer: first to that which it was on, unless it fell silent (`true`).
+    /// `false`: there is none.
+    pub(crate) fn go_on(
+        &mut self,
+        table: &Table,
+        chance: &Chance,
+        last: Option<(usize, bool)>,
+    ) -> bool {
+        self.goes_on = true;
+        let known = (0..table.len()).filter(|to| table.prefills(*to));
+        self.left &= known.fold(0, |bits, to| bits | 1 << to);
+        self.at = table.len();
+        if let Some((at, was_silent)) = last {
+            self.at = at;
+            if !was_silent && self.left & (1 << at) != 0 {
+                return true;
+            }
+            self.leave();
+        }
+        let next = self.next(table, chance, |_| true);
+        self.go(next)
+    }
+
+    /// Whether the rest of an answer is asked for.
+    pub(crate) fn goes_on(&self) -> bool {
+        self.goes_on
     }
 
     /// Leaves out routes with a window that does not fit, unless it is that of now and no other one is known to fit. `true`: it
@@ -139,7 +172,8 @@ impl Plan {
         chance: &Chance,
         admits: impl Fn(usize) -> bool,
     ) -> bool {
-        if !kind.may_fail_over() {
+        let refused = self.goes_on && kind == ErrorKind::Caller;
+        if !kind.may_fail_over() && !refused {
             return false;
         }
         self.leave();
@@ -194,7 +228,7 @@ impl Plan {
 
     /// Whether there is a better route that an unfit answer leads to.
     pub(crate) fn can_escalate(&self) -> bool {
-        self.named.is_none() && self.better() != 0
+        self.named.is_none() && !self.goes_on && self.better() != 0
     }
 
     /// To the next better route.

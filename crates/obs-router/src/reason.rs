@@ -30,11 +30,13 @@ pub enum Reason {
     Default,
     /// The route before it surely cannot hold the prompt.
     Context,
+    /// The rest of an answer that broke off was asked for. Counted besides the decision of the call.
+    Continued,
 }
 
 impl Reason {
     /// How many there are.
-    pub const COUNT: usize = 13;
+    pub const COUNT: usize = 14;
 
     /// All of them, in the order of their declaration.
     pub const ALL: [Self; Self::COUNT] = [
@@ -51,6 +53,7 @@ impl Reason {
         Self::PolicyError,
         Self::Default,
         Self::Context,
+        Self::Continued,
     ];
 
     /// Its place in [`ALL`](Self::ALL).
@@ -76,6 +79,7 @@ impl Reason {
             Self::PolicyError => "policy_error",
             Self::Default => "default",
             Self::Context => "context",
+            Self::Continued => "continued",
         }
     }
 }

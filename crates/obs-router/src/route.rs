@@ -18,6 +18,7 @@ pub struct Route {
     pub(crate) limit: Option<Duration>,
     pub(crate) fallback: Vec<Arc<str>>,
     pub(crate) weight: Option<u32>,
+    pub(crate) prefill: bool,
 }
 
 impl Route {
@@ -31,6 +32,7 @@ impl Route {
             limit: None,
             fallback: Vec::new(),
             weight: None,
+            prefill: false,
         }
     }
 
@@ -75,6 +77,14 @@ impl Route {
     #[must_use]
     pub fn weight(mut self, share: u32) -> Self {
         self.weight = Some(share);
+        self
+    }
+
+    /// Its model goes on with an answer whose beginning is the last message of the request (*prefill*): streams that break off may
+    /// be [gone on with](crate::ContinueLayer) here. Many models refuse such a message, and others begin anew. Unset: it does not.
+    #[must_use]
+    pub fn prefill(mut self) -> Self {
+        self.prefill = true;
         self
     }
 }

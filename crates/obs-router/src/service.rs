@@ -1,20 +1,17 @@
 //! Decides, and makes the future that does the rest.
 use std::{
     fmt,
-    panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
     task::{Context, Poll},
 };
 
-use obs_core::{
-    BoxError, Call, CallContext, Decided, Error, ErrorKind, LlmRequest, LlmResponse, Operation,
-};
+use obs_core::{BoxError, Call, Error, LlmRequest, LlmResponse};
 use tokio::time::Instant;
 use tower_service::Service;
 
 use crate::{
-    Judge, NoJudge, Policy, Reason, ResponseFuture, Stats, future::Run, ledger::Entry, plan::Plan,
-    retries::Tries, setup::Setup,
+    Judge, NoJudge, Policy, ResponseFuture, Stats, ledger::Entry, plan::Plan, retries::Tries,
+    run::Run, setup::Setup,
 };
 
 /// Sends each call to one of several routes. Made by [`RouterLayer`](crate::RouterLayer).
@@ -22,9 +19,6 @@ pub struct Router<S, P, J = NoJudge> {
     inner: S,
     setup: Arc<Setup<P, J>>,
 }
-
-/// A plan, why it is that one, and how difficult the request was found.
-type Decision = (Plan, Reason, Option<f32>);
 
 impl<S, P, J> Router<S, P, J> {
     pub(crate) fn new(inner: S, setup: Arc<Setup<P, J>>) -> Self {
@@ -54,115 +48,6 @@ impl<S, P, J> Router<S, P, J> {
     }
 }
 
-impl<P, J> Setup<P, J> {
-    fn decide<R>(&self, request: &R, context: &CallContext) -> Result<Decision, Error>
-    where
-        R: LlmRequest,
-        P: Policy<R>,
-    {
-        let embeds = request.operation() == Operation::Embeddings;
-        match self.auto.as_deref() {
-            Some(auto) if request.model() != auto => {
-                let plan = match self.routes.asked_for(request.model()) {
-                    Some(at) => Plan::named(&self.routes, at, !embeds),
-                    None => Plan::through(&self.routes),
-                };
-                Ok((plan, Reason::Named, None))
-            }
-            Some(auto) if embeds => {
-                let message = format!(
-                    "embeddings need the name of a model: `{auto}` might choose another one each time"
-                );
-                Err(Error::new(ErrorKind::Caller, message))
-            }
-            None if embeds => Ok((Plan::through(&self.routes), Reason::Default, None)),
-            _ => Ok(self.ask(request, context)),
-        }
-    }
-
-    fn ask<R>(&self, request: &R, context: &CallContext) -> Decision
-    where
-        P: Policy<R>,
-    {
-        let decided = catch_unwind(AssertUnwindSafe(|| self.policy.decide(request, context)));
-        let fault = match decided.map(crate::Decision::into_parts) {
-            Ok((_, _, Some(score))) if !(0.0..=1.0).contains(&score) => {
-                format!("it gave the score {score}")
-            }
-            Ok((target, reason, score)) => match self.routes.place(&target, self.default) {
-                Some(at) => return (Plan::chosen(&self.routes, at), reason, score),
-                None => format!("it chose {target:?}, which is no route"),
-            },
-            Err(_) => "it panicked".to_owned(),
-        };
-        tracing::debug!(
-            fault,
-            "the policy gave no useful answer; the call takes the default route"
-        );
-        self.counts.ledger.policy_error();
-        (
-            Plan::chosen(&self.routes, self.default),
-            Reason::PolicyError,
-            None,
-        )
-    }
-
-    /// Passes over a route that cannot hold the prompt.
-    fn fitting<R: LlmRequest>(
-        &self,
-        (mut plan, mut reason, score): Decision,
-        request: &R,
-    ) -> Decision {
-        // Each of several texts of embeddings has the window for itself.
-        if request.operation() != Operation::Embeddings
-            && plan.fit(&self.routes, &self.chance, |window| request.fits(window))
-        {
-            reason = Reason::Context;
-        }
-        (plan, reason, score)
-    }
-
-    /// Goes around a route that is left out.
-    fn around(&self, (mut plan, mut reason, score): Decision, now: Instant) -> Decision {
-        let ledger = &self.counts.ledger;
-        let admits = |at| ledger.breaker(at).admits(now);
-        if plan.avoid(&self.routes, &self.chance, admits) {
-            reason = Reason::Fallback;
-        }
-        (plan, reason, score)
-    }
-
-    /// Tells the journal. Gives back whether savings are measured here: the outermost router does, where there are several.
-    fn tell<R: LlmRequest>(
-        &self,
-        call: &Call<R>,
-        (plan, reason, score): &Decision,
-        now: Instant,
-    ) -> bool {
-        let at = plan.at();
-        let baseline = match reason {
-            _ if self.routes.get(at).is_none() => None,
-            // Who names a route would have had it without a router too.
-            _ => Some(plan.asked().unwrap_or(self.baseline)),
-        };
-        let decided = Decided {
-            route: self.routes.name(at),
-            reason: reason.as_str(),
-            score: *score,
-            at: now,
-        };
-        call.context.journal.listen(&self.counts.listener);
-        call.context.journal.with(|report| {
-            report.decisions.push(decided);
-            let measures = report.baseline.is_none() && baseline.is_some();
-            if measures {
-                report.baseline = baseline.map(|at| self.routes.baseline(at, call.request.model()));
-            }
-            measures
-        })
-    }
-}
-
 impl<S, R, P, J> Service<Call<R>> for Router<S, P, J>
 where
     R: LlmRequest + Clone,
@@ -182,11 +67,8 @@ where
 
     fn call(&mut self, call: Call<R>) -> Self::Future {
         let now = Instant::now();
-        let (decision, error) = match self.setup.decide(&call.request, &call.context) {
-            Ok(decision) => {
-                let decision = self.setup.fitting(decision, &call.request);
-                (Some(self.setup.around(decision, now)), None)
-            }
+        let (decision, error) = match self.setup.route(&call, now) {
+            Ok(decision) => (Some(decision), None),
             Err(error) => (None, Some(error)),
         };
         let measures = decision

@@ -126,6 +126,11 @@ impl Table {
         self.get(at)?.context
     }
 
+    /// Whether its model goes on with the beginning of an answer.
+    pub(crate) fn prefills(&self, at: usize) -> bool {
+        self.get(at).is_some_and(|route| route.prefill)
+    }
+
     pub(crate) fn weight(&self, at: usize) -> Option<u32> {
         self.get(at)?.weight
     }

@@ -65,9 +65,9 @@ impl RouteStats {
         self.decisions[reason.index()]
     }
 
-    /// Calls that took this route in the end.
+    /// Calls that took this route in the end; not those that only had an answer gone on with here.
     #[must_use]
     pub fn calls(&self) -> u64 {
-        self.decisions.iter().sum()
+        self.decisions.iter().sum::<u64>() - self.decisions(Reason::Continued)
     }
 }

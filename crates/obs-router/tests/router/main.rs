@@ -1,6 +1,7 @@
 //! The router through its public interface.
 mod backends;
 mod breaker;
+mod continued;
 mod contract;
 mod deadlines;
 mod judges;

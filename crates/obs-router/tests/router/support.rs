@@ -25,6 +25,8 @@ pub(crate) struct Ask {
     pub(crate) operation: Operation,
     /// Of its prompt.
     pub(crate) words: usize,
+    /// How its answer begins.
+    pub(crate) begun: String,
 }
 
 pub(crate) fn ask() -> Call<Ask> {
@@ -37,6 +39,7 @@ pub(crate) fn ask_for(model: &str) -> Call<Ask> {
         stream: false,
         operation: Operation::Chat,
         words: 1,
+        begun: String::new(),
     })
 }
 
@@ -70,6 +73,10 @@ impl LlmRequest for Ask {
         visit(Role::System, "q");
         visit(Role::User, &"q ".repeat(self.words - 1));
     }
+    fn continue_with(&mut self, begun: &str) -> bool {
+        self.begun = begun.into();
+        self.words < 1_000
+    }
     fn fingerprint(&self, to: &mut Fingerprint) {
         to.field("prompt", b"q");
     }
@@ -79,13 +86,20 @@ impl LlmRequest for Ask {
 pub(crate) enum Tok {
     Head,
     Word(&'static str),
+    Tool,
     Stop,
     Used(u64, u64),
 }
 
 impl LlmChunk for Tok {
     fn is_content(&self) -> bool {
-        matches!(self, Self::Word(_))
+        matches!(self, Self::Word(_) | Self::Tool)
+    }
+    fn text(&self) -> &str {
+        match self {
+            Self::Word(word) => word,
+            _ => "",
+        }
     }
     fn finish(&self) -> Option<Finish> {
         matches!(self, Self::Stop).then_some(Finish::Stop)
