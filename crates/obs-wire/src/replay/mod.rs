@@ -2,6 +2,7 @@
 //!
 //! An entry holds what was recorded, byte for byte.
 mod entry;
+mod meaning;
 mod members;
 
 use std::{
@@ -63,6 +64,13 @@ impl<F: Format> Replay for Response<F> {
                 Self::whole(F::merge(&events)?)
             }
         })
+    }
+
+    /// All of the body but names, times and figures about it.
+    fn visit_meaning(&self, visit: &mut dyn FnMut(&[u8])) {
+        if let Some(text) = self.body().and_then(|body| str::from_utf8(body).ok()) {
+            meaning::visit(text, visit);
+        }
     }
 
     fn from_stream(chunks: ChunkStream<Chunk<F>>) -> Self {
