@@ -122,6 +122,12 @@ pub trait View: Default + fmt::Debug + Send + Sync + 'static {
         Vec::new()
     }
 
+    /// What to change in the body so that the model goes on with an answer that has begun with this text. `None`: such an answer
+    /// cannot be gone on with, or the chunks of its rest do not simply follow those that came before.
+    fn go_on(&self, _body: &str, _begun: &str) -> Option<Edit> {
+        None
+    }
+
     /// Visits each piece of text that the model reads.
     fn visit_prompt(&self, body: &str, visit: &mut dyn FnMut(Role, &str));
 }

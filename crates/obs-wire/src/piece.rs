@@ -26,6 +26,16 @@ impl Piece {
         }
     }
 
+    /// It is in a text now of which one piece was replaced by another one.
+    pub(crate) fn moved(&mut self, replaced: &Range<usize>, by: usize) {
+        if let Self::At(at) = self
+            && at.start >= replaced.end
+        {
+            let moved = |place: usize| place - replaced.len() + by;
+            *at = moved(at.start)..moved(at.end);
+        }
+    }
+
     /// Whether there is none.
     #[must_use]
     pub fn is_none(&self) -> bool {

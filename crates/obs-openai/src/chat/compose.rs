@@ -3,7 +3,7 @@ use obs_wire::{Edit, InvalidRequest, Request, json};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::ChatRequest;
+use super::{ChatRequest, view::Chat};
 
 impl ChatRequest {
     /// Asks this model; what is asked follows in [`user`](Self::user) and the others.
@@ -74,16 +74,8 @@ impl ChatRequest {
 
     /// The same request with a message more.
     fn message(self, role: &str, text: &str) -> Self {
-        let messages = self.0.view().messages(self.0.text());
-        let end = json::place(self.0.text(), messages).end - 1;
-        let comma = !json::is_hollow(messages);
-        let message = format!(
-            r#"{}{{"role":{},"content":{}}}"#,
-            if comma { "," } else { "" },
-            json::quoted(role),
-            json::quoted(text)
-        );
-        let request = self.0.edited(vec![Edit::new(end..end, message)]);
+        let message = one_more(self.0.view(), self.0.text(), role, text);
+        let request = self.0.edited(vec![message]);
         Self(request.expect("a message more leaves the body a request"))
     }
 
@@ -92,6 +84,20 @@ impl ChatRequest {
         let request = self.0.with(field, value);
         Self(request.expect("a field of the right type leaves the body a request"))
     }
+}
+
+/// A message more, the last one.
+pub(super) fn one_more(view: &Chat, body: &str, role: &str, text: &str) -> Edit {
+    let messages = view.messages(body);
+    let end = json::place(body, messages).end - 1;
+    let comma = !json::is_hollow(messages);
+    let message = format!(
+        r#"{}{{"role":{},"content":{}}}"#,
+        if comma { "," } else { "" },
+        json::quoted(role),
+        json::quoted(text)
+    );
+    Edit::new(end..end, message)
 }
 
 /// A body that was built as a value.

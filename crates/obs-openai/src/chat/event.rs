@@ -150,10 +150,10 @@ impl Mark for Choices {
 
 #[cfg(test)]
 mod tests {
-    use obs_core::LlmChunk;
+    use obs_core::{LlmChunk, LlmRequest};
 
     use super::*;
-    use crate::ChatChunk;
+    use crate::{ChatChunk, ChatRequest};
 
     fn chunk(data: &str) -> ChatChunk {
         ChatChunk::new(data.to_owned())
@@ -242,5 +242,27 @@ mod tests {
     #[test]
     fn debug_shows_no_content() {
         assert!(!format!("{:?}", delta(r#"{"content":"secret"}"#)).contains("secret"));
+    }
+
+    #[test]
+    fn a_chunk_of_the_rest_takes_the_name_of_what_came_before() {
+        for id in ["an older one", "x", "\""] {
+            let mut chunk = delta(r#"{"content":"hi"}"#);
+            chunk.go_on(id);
+            assert_eq!(chunk.id(), Some(id));
+            assert_eq!((chunk.text(), chunk.model()), ("hi", Some("m")));
+            let read: serde_json::Value = serde_json::from_slice(chunk.data()).unwrap();
+            assert_eq!((&read["id"], &read["model"]), (&id.into(), &"m".into()));
+        }
+        let mut nameless = chunk(r#"{"choices":[]}"#);
+        nameless.go_on("x");
+        assert_eq!(nameless.data(), r#"{"choices":[]}"#);
+    }
+
+    #[test]
+    fn a_prompt_with_no_more_bytes_than_the_window_has_tokens_fits() {
+        let request = |words: usize| ChatRequest::new("m").user(&"a ".repeat(words));
+        assert!(request(100).fits(100) && !request(101).fits(100));
+        assert!(request(1).fits(1));
     }
 }

@@ -1,5 +1,6 @@
 //! Chat completions.
 mod answer;
+mod begun;
 mod compose;
 mod event;
 mod merge;
@@ -150,6 +151,14 @@ impl LlmRequest for ChatRequest {
 
     fn visit_prompt(&self, visit: &mut dyn FnMut(Role, &str)) {
         self.0.visit_prompt(visit);
+    }
+
+    fn fits(&self, window: u64) -> bool {
+        self.0.fits(window)
+    }
+
+    fn continue_with(&mut self, begun: &str) -> bool {
+        self.0.continue_with(begun)
     }
 
     /// The whole body by its meaning, less how the answer is to be sent, and the account that asks.

@@ -7,7 +7,7 @@ use obs_wire::{
     json::{self, Kind},
 };
 
-use super::messages;
+use super::{begun, messages};
 
 /// The fields that we know. What is not listed is left to the provider.
 const FIELDS: &[(&str, Expect)] = &[
@@ -136,6 +136,10 @@ impl View for Chat {
             edits.push(Edit::append(end, "stream_options", value));
         }
         edits
+    }
+
+    fn go_on(&self, body: &str, begun: &str) -> Option<Edit> {
+        begun::go_on(self, body, begun)
     }
 
     fn visit_prompt(&self, body: &str, visit: &mut dyn FnMut(Role, &str)) {

@@ -4,7 +4,7 @@ use std::{fmt, str, sync::OnceLock};
 use bytes::Bytes;
 use obs_core::{Finish, LlmChunk, Usage};
 
-use crate::{Event, EventFacts, Format};
+use crate::{Edit, Event, EventFacts, Format, Piece, json, splice::splice};
 
 /// One event of a streamed answer: its name and its data, byte for byte, and what the layers ask of it.
 pub struct Chunk<F: Format> {
@@ -82,6 +82,22 @@ impl<F: Format> LlmChunk for Chunk<F> {
 
     fn id(&self) -> Option<&str> {
         self.facts().id.get(self.data())
+    }
+
+    fn go_on(&mut self, id: &str) {
+        let Piece::At(at) = &self.facts().id else {
+            return;
+        };
+        let (at, name) = (at.clone(), json::quoted(id));
+        let mut facts = self.facts().clone();
+        // Without the quotes.
+        let name = &name[1..name.len() - 1];
+        facts.model.moved(&at, name.len());
+        facts.text.moved(&at, name.len());
+        facts.id = Piece::Copy(id.into());
+        let edit = Edit::new(at, name);
+        self.event.data = splice(&self.event.data, vec![edit]);
+        self.facts = OnceLock::from(facts);
     }
 
     /// Text, reasoning, a refusal, a call of a tool, audio; not the role alone, nor an empty string.

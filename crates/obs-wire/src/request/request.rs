@@ -3,7 +3,7 @@ use std::{fmt, sync::Arc};
 
 use bytes::Bytes;
 use http::HeaderMap;
-use obs_core::{Fingerprint, LlmRequest, Operation, Parameter, Role};
+use obs_core::{Fingerprint, LlmRequest, Operation, Parameter, Role, least_tokens};
 use serde::Serialize;
 
 use super::{Edit, InvalidRequest, Passed, body::Body, parameters};
@@ -188,6 +188,28 @@ impl<F: Format> LlmRequest for Request<F> {
 
     fn visit_prompt(&self, visit: &mut dyn FnMut(Role, &str)) {
         self.view().visit_prompt(self.text(), visit);
+    }
+
+    fn fits(&self, window: u64) -> bool {
+        // A token has a byte at least: most prompts need not be counted.
+        if self.body().len() as u64 <= window {
+            return true;
+        }
+        let mut least = 0;
+        self.visit_prompt(&mut |_, text| least += least_tokens(text));
+        least <= window
+    }
+
+    fn continue_with(&mut self, begun: &str) -> bool {
+        let edit = self.view().go_on(self.text(), begun);
+        let request = edit.and_then(|edit| self.clone().edited(vec![edit]).ok());
+        match request {
+            Some(request) => {
+                *self = request;
+                true
+            }
+            None => false,
+        }
     }
 
     /// The whole body by its meaning, less how the answer is to be sent, and the headers that change answers.
