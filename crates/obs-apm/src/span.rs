@@ -29,7 +29,8 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct CallSpan {
     context: Context,
-    recording: Option<Recording>,
+    /// In a box, since few calls have one, and all are moved about.
+    recording: Option<Box<Recording>>,
 }
 
 /// What is gathered for a span that somebody will see, or may.
@@ -108,13 +109,13 @@ impl CallSpan {
                     let known = known.is_sampled().then(|| to_traceparent(known));
                     call.context.journal.with(|report| report.span = known);
                     let capture = shared.capture.as_ref();
-                    Some(Recording {
+                    Some(Box::new(Recording {
                         captured: capture.map(|capture| capture.prompt(&call.request)),
                         ..recording
-                    })
+                    }))
                 } else {
                     let tail = shared.tail.clone().filter(|_| known.is_valid());
-                    tail.map(|tail| recording(To::Tail(tail, parent_span)))
+                    tail.map(|tail| Box::new(recording(To::Tail(tail, parent_span))))
                 }
             };
             Self { context, recording }
