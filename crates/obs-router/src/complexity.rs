@@ -12,7 +12,7 @@ use obs_core::{CallContext, LlmRequest};
 
 pub(crate) use self::split::Split;
 pub use self::{assessment::Assessment, feature::Feature};
-use crate::{Decision, Policy, Target};
+use crate::{Decision, Explanation, Policy, Target};
 
 /// Sends simple prompts to the first route and complex ones to the last, by how they are *built*: length, sentences, what is
 /// given before something is asked, quantities, mathematics, code, requirements, and what the conversation was about.
@@ -140,5 +140,17 @@ impl<R: LlmRequest> Policy<R> for Complexity {
         let score = self.assess(request).score();
         let (target, reason) = self.split.of(score);
         Decision::new(target, reason).score(score)
+    }
+
+    fn explain(&self, request: &R, _: &CallContext) -> Option<Explanation> {
+        let seen = self.assess(request);
+        let told = Explanation::of("complexity").score(seen.score());
+        let told = seen.explain().fold(told, |told, (feature, value, added)| {
+            if added == 0.0 {
+                return told;
+            }
+            told.part(feature.as_str(), value, added)
+        });
+        Some(told.sorted())
     }
 }

@@ -88,11 +88,11 @@ impl<P, J> Setup<P, J> {
     {
         let decided = catch_unwind(AssertUnwindSafe(|| self.policy.decide(request, context)));
         let fault = match decided.map(crate::Decision::into_parts) {
-            Ok((_, _, Some(score))) if !(0.0..=1.0).contains(&score) => {
+            Ok((_, _, Some(score), _)) if !(0.0..=1.0).contains(&score) => {
                 format!("it gave the score {score}")
             }
-            Ok((target, reason, score)) => match self.routes.place(&target, self.default) {
-                Some(at) => return (Plan::chosen(&self.routes, at), reason, score),
+            Ok((target, reason, score, judged)) => match self.routes.place(&target, self.default) {
+                Some(at) => return (Plan::chosen(&self.routes, at).judged(judged), reason, score),
                 None => format!("it chose {target:?}, which is no route"),
             },
             Err(_) => "it panicked".to_owned(),

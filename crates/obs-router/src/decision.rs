@@ -11,6 +11,7 @@ pub struct Decision {
     target: Target,
     reason: Reason,
     score: Option<f32>,
+    judged: bool,
 }
 
 /// A route, by name or by its place. Routes are listed from the cheapest to the best.
@@ -35,6 +36,7 @@ impl Decision {
             target: target.into(),
             reason,
             score: None,
+            judged: true,
         }
     }
 
@@ -45,8 +47,39 @@ impl Decision {
         self
     }
 
-    pub(crate) fn into_parts(self) -> (Target, Reason, Option<f32>) {
-        (self.target, self.reason, self.score)
+    /// The answer is not [judged](crate::Judge), and goes to the caller as it is.
+    #[must_use]
+    pub fn unjudged(mut self) -> Self {
+        self.judged = false;
+        self
+    }
+
+    /// Where the call goes.
+    #[must_use]
+    pub const fn target(&self) -> &Target {
+        &self.target
+    }
+
+    /// Why it goes there.
+    #[must_use]
+    pub const fn reason(&self) -> Reason {
+        self.reason
+    }
+
+    /// How difficult the request was found, from 0 to 1, if that was said.
+    #[must_use]
+    pub const fn difficulty(&self) -> Option<f32> {
+        self.score
+    }
+
+    /// Whether a judge may look at the answer.
+    #[must_use]
+    pub const fn is_judged(&self) -> bool {
+        self.judged
+    }
+
+    pub(crate) fn into_parts(self) -> (Target, Reason, Option<f32>, bool) {
+        (self.target, self.reason, self.score, self.judged)
     }
 }
 

@@ -80,7 +80,10 @@ pub use self::{
     future::ResponseFuture,
     judge::{Judge, NoJudge, Verdict},
     layer::RouterLayer,
-    policy::Policy,
+    policy::{
+        Discernment, DynPolicy, ExpectedCost, Explanation, Forecast, Part, Policy, Qualities, Sticky,
+        Weighted,
+    },
     reason::Reason,
     retries::Retries,
     route::{MAX_ROUTES, OTHER, Route},
@@ -88,6 +91,11 @@ pub use self::{
     service::Router,
     stats::{RouteStats, Stats},
 };
+
+#[cfg(feature = "budget")]
+pub use self::policy::Budgeted;
+#[cfg(feature = "learn")]
+pub use self::policy::{Gains, GroupOf, Learned};
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

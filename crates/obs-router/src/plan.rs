@@ -13,6 +13,8 @@ pub(crate) struct Plan {
     left: u64,
     /// The rest of an answer is asked for: nobody judges it, and what one route refuses the next one may take.
     goes_on: bool,
+    /// The policy has nothing against a verdict on the answer.
+    judged: bool,
 }
 
 impl Plan {
@@ -23,7 +25,13 @@ impl Plan {
             named: None,
             left: u64::MAX >> (u64::BITS as usize - table.len()),
             goes_on: false,
+            judged: true,
         }
+    }
+
+    /// Whether a judge may look at the answer.
+    pub(crate) fn judged(self, judged: bool) -> Self {
+        Self { judged, ..self }
     }
 
     /// The caller named the route. `moves`: to another model, too, if this one fails.
@@ -33,6 +41,7 @@ impl Plan {
             named: Some(at),
             left: 1 << at,
             goes_on: false,
+            judged: true,
         };
         for &to in table.fallback(at) {
             if moves || table.same_model(at, to) {
@@ -49,6 +58,7 @@ impl Plan {
             named: None,
             left: 0,
             goes_on: false,
+            judged: true,
         }
     }
 
@@ -228,7 +238,7 @@ impl Plan {
 
     /// Whether there is a better route that an unfit answer leads to.
     pub(crate) fn can_escalate(&self) -> bool {
-        self.named.is_none() && !self.goes_on && self.better() != 0
+        self.judged && self.named.is_none() && !self.goes_on && self.better() != 0
     }
 
     /// To the next better route.

@@ -1,6 +1,29 @@
 //! What decides.
+#[cfg(feature = "budget")]
+mod budgeted;
+mod dynamic;
+mod expected;
+mod explanation;
+mod forecast;
+#[cfg(feature = "learn")]
+mod learned;
+mod sticky;
+mod weighted;
+
 use obs_core::CallContext;
 
+#[cfg(feature = "budget")]
+pub use self::budgeted::Budgeted;
+#[cfg(feature = "learn")]
+pub use self::learned::{Gains, GroupOf, Learned};
+pub use self::{
+    dynamic::DynPolicy,
+    expected::{Discernment, ExpectedCost},
+    explanation::{Explanation, Part},
+    forecast::{Forecast, Qualities},
+    sticky::Sticky,
+    weighted::Weighted,
+};
 use crate::Decision;
 
 /// Says which route a call takes.
@@ -32,6 +55,13 @@ use crate::Decision;
 pub trait Policy<R> {
     /// Decides on one call.
     fn decide(&self, request: &R, context: &CallContext) -> Decision;
+
+    /// What a decision on this call would rest on, for whoever asks; it changes nothing. `None`: it cannot be told.
+    ///
+    /// No text of the prompt is in it.
+    fn explain(&self, _request: &R, _context: &CallContext) -> Option<Explanation> {
+        None
+    }
 }
 
 impl<R, F, D> Policy<R> for F

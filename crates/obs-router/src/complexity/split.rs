@@ -32,10 +32,14 @@ impl Split {
     }
 
     pub(crate) fn of(&self, score: f32) -> (Target, Reason) {
-        if score < self.threshold {
-            (self.easy.clone(), Reason::Simple)
-        } else {
+        self.side(score >= self.threshold)
+    }
+
+    pub(crate) fn side(&self, hard: bool) -> (Target, Reason) {
+        if hard {
             (self.hard.clone(), Reason::Complex)
+        } else {
+            (self.easy.clone(), Reason::Simple)
         }
     }
 }
