@@ -37,6 +37,8 @@ type Classify = dyn Fn(&dyn LlmRequest, &CallContext) -> Option<Arc<str>> + Send
 /// looks like a change, and the time goes to the floor: put such calls into a class of their own, or leave them to a
 /// fixed time to live. Each process learns for itself, and anew when it starts. At most 100 classes are
 /// told apart, the rest share one (`other`); of some 32 000 keys the last answer is remembered, as a number of 8 bytes.
+///
+#[doc = include_str!("../docs/adaptive-ttl.md")]
 #[derive(Clone)]
 pub struct AdaptiveTtl {
     floor: Duration,
