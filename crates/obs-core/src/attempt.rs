@@ -9,6 +9,8 @@ use crate::{Baseline, ErrorKind, Operation, PriceTable, Usage, Usd, scope::Scope
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Attempt {
+    /// Tells it from every other attempt of this process; one that was made later has a larger one. Copies share it.
+    pub number: u64,
     /// The route that it took; `None` without a router.
     pub route: Option<Arc<str>>,
     /// The model that was asked.
@@ -53,10 +55,10 @@ pub enum Purpose {
     Escalation,
     /// Another attempt is slow.
     Hedge,
-    /// To judge an answer.
-    Judge,
     /// An answer broke off, and its rest is asked for.
     Continuation,
+    /// To judge an answer.
+    Judge,
     /// To renew a stored answer.
     Refresh,
     /// To compare routes, off the caller's path.
@@ -102,9 +104,9 @@ impl Purpose {
             Self::Fallback => "fallback",
             Self::Escalation => "escalation",
             Self::Hedge => "hedge",
+            Self::Continuation => "continuation",
             Self::Judge => "judge",
             Self::Refresh => "refresh",
-            Self::Continuation => "continuation",
             Self::Shadow => "shadow",
         }
     }

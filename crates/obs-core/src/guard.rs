@@ -1,5 +1,8 @@
 //! Records one attempt, however it ends.
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering::Relaxed},
+};
 
 use tokio::time::Instant;
 
@@ -22,7 +25,9 @@ impl AttemptGuard {
         operation: Operation,
         prices: &PriceTable,
     ) -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
         let attempt = Attempt {
+            number: NEXT.fetch_add(1, Relaxed),
             route: context.route.clone(),
             asked: model.into(),
             answered: None,

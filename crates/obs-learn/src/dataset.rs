@@ -5,7 +5,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::Range;
 
 use crate::Prompt;
-use crate::features::{Dense, Terms};
+use crate::features::{Dense, FEATURES, Terms};
 
 /// Prompts with the quality of both answers. What is kept of a prompt is its features, not its text.
 #[derive(Clone, Debug, Default)]
@@ -64,13 +64,35 @@ impl Dataset {
         cheap: f32,
         premium: f32,
     ) -> Result<(), BadQuality> {
-        for (route, value) in [("cheap", cheap), ("premium", premium)] {
-            if !(0.0..=1.0).contains(&value) {
-                return Err(BadQuality { route, value });
-            }
-        }
+        check(cheap, premium)?;
         let from = self.terms.len();
         let dense = Dense::read(prompt, &mut Keep(&mut self.terms));
+        self.add(group, dense, from, cheap, premium);
+        Ok(())
+    }
+
+    /// Adds a prompt of which only the [`features`](crate::features()) were kept. It has no words: where all rows are such, a model of
+    /// words does not earn its place.
+    ///
+    /// # Errors
+    ///
+    /// [`BadQuality`] where a quality is not from 0 to 1.
+    pub fn push_features(
+        &mut self,
+        group: Option<&str>,
+        features: &[f32; FEATURES],
+        cheap: f32,
+        premium: f32,
+    ) -> Result<(), BadQuality> {
+        check(cheap, premium)?;
+        // What was logged may be anything.
+        let dense = Dense(features.map(|value| if value.is_finite() { value } else { 0.0 }));
+        self.add(group, dense, self.terms.len(), cheap, premium);
+        Ok(())
+    }
+
+    /// Adds a row, whose terms begin there.
+    fn add(&mut self, group: Option<&str>, dense: Dense, from: usize, cheap: f32, premium: f32) {
         let terms = from..self.terms.len();
         let mut hasher = DefaultHasher::new();
         self.terms[terms.clone()].hash(&mut hasher);
@@ -94,7 +116,6 @@ impl Dataset {
             premium,
             key: hasher.finish(),
         });
-        Ok(())
     }
 
     /// How many rows there are.
@@ -126,6 +147,15 @@ impl Dataset {
             .map(|row| row.premium - row.cheap)
             .collect()
     }
+}
+
+fn check(cheap: f32, premium: f32) -> Result<(), BadQuality> {
+    for (route, value) in [("cheap", cheap), ("premium", premium)] {
+        if !(0.0..=1.0).contains(&value) {
+            return Err(BadQuality { route, value });
+        }
+    }
+    Ok(())
 }
 
 impl Row {

@@ -29,7 +29,7 @@ pub use calibrate::{Calibration, Line};
 pub use dataset::{BadQuality, Dataset};
 pub use evaluate::{Comparison, Contender, Curve, Estimate, Figures, GRID, Outcomes};
 pub use explain::{Explanation, Part, Term};
-pub use features::{FEATURES, MAX_SCANNED, NAMES};
+pub use features::{FEATURES, MAX_SCANNED, NAMES, features};
 pub use file::{FORMAT, LoadError, MAX_FILE};
 pub use gate::{Check, Gate};
 pub use goal::{Goal, Threshold};

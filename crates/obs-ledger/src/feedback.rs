@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::Word;
+use crate::{Entry, SCHEMA, Word};
 
 /// How good the answer of a call was: a line of its own, written when somebody says so.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -28,6 +28,9 @@ pub struct Feedback {
     /// Who says so: missing for a person, else `judge`, `verifier` or `shadow`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<Word>,
+    /// On whose behalf: as the entry's, where it is known. Of another tenant it is no feedback to that call.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tenant: Option<Arc<str>>,
     /// In words. Not read by anything here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<Arc<str>>,
@@ -44,6 +47,23 @@ pub enum Verdict {
 }
 
 impl Feedback {
+    /// Feedback of this quality to that call.
+    #[must_use]
+    pub fn new(call: impl Into<Arc<str>>, score: f32) -> Self {
+        Self {
+            v: SCHEMA,
+            feedback: call.into(),
+            score: Some(score),
+            ..Self::default()
+        }
+    }
+
+    /// Whether it is about this call, of which several tenants may know the name.
+    #[must_use]
+    pub fn is_of(&self, entry: &Entry) -> bool {
+        self.feedback == entry.call && (self.tenant.is_none() || self.tenant == entry.tenant)
+    }
+
     /// The score, from 0 to 1; `None` where neither a score in that range nor a verdict is given.
     #[must_use]
     pub fn quality(&self) -> Option<f32> {

@@ -124,6 +124,7 @@ fn every_field_comes_back_as_it_was() {
         verdict: Some(Verdict::Bad),
         route: Some("cheap".into()),
         by: Some("shadow".into()),
+        tenant: Some("t".into()),
         note: Some("well".into()),
     };
     let written = [

@@ -298,3 +298,24 @@ fn everything_is_send_and_sync() {
     check::<PriceTable>();
     check::<Background>();
 }
+
+#[tokio::test]
+async fn attempts_are_told_apart_and_copies_are_known() {
+    let numbers = async || {
+        let (mut service, mut handle) = setup();
+        let call = Call::new(Ask("auto"));
+        let journal = call.journal();
+        let answer = service.ready().await.unwrap().call(call);
+        let reply = async { handle.next_request().await.unwrap().1 };
+        let (answer, ()) = tokio::join!(answer, async {
+            reply.await.send_response(Answer::Whole(7));
+        });
+        assert!(answer.is_ok());
+        let taken = CallContext::default();
+        taken.absorb(&journal.read());
+        let number = journal.read().attempts[0].number;
+        assert_eq!(taken.journal.read().attempts[0].number, number);
+        number
+    };
+    assert!(numbers().await < numbers().await);
+}

@@ -1,7 +1,7 @@
 //! The structural features. None knows a word of any language.
 
 use super::bytes::Class;
-use super::scan::{Counts, Terms, scan};
+use super::scan::{Counts, NoTerms, Terms, scan};
 use crate::Prompt;
 
 /// How many structural features there are.
@@ -38,6 +38,13 @@ pub const NAMES: [&str; FEATURES] = [
     "system",
     "tools",
 ];
+
+/// The structural features of one prompt, in the order of [`NAMES`]. They show no text of it, and a model of structure needs no more:
+/// see [`Dataset::push_features`](crate::Dataset::push_features). Allocates nothing.
+#[must_use]
+pub fn features(prompt: &(impl Prompt + ?Sized)) -> [f32; FEATURES] {
+    Dense::read(prompt, &mut NoTerms).0
+}
 
 /// The structural features of one prompt.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -106,7 +113,7 @@ mod tests {
     use obs_core::Role;
 
     use super::*;
-    use crate::features::{MAX_SCANNED, NoTerms};
+    use crate::features::MAX_SCANNED;
 
     fn value(prompt: &(impl Prompt + ?Sized), name: &str) -> f32 {
         let at = NAMES

@@ -6,7 +6,7 @@ mod scan;
 mod terms;
 
 pub(crate) use dense::Dense;
-pub use dense::{FEATURES, NAMES};
+pub use dense::{FEATURES, NAMES, features};
 pub use scan::MAX_SCANNED;
 pub(crate) use scan::{NoTerms, Terms};
 pub(crate) use terms::BUCKETS;

@@ -361,3 +361,41 @@ fn more_groups_than_a_file_may_have_are_cut_down_to_those_that_tell_most() {
         "a name that is too long is not kept"
     );
 }
+
+#[test]
+fn a_log_of_features_alone_teaches_what_structure_tells() {
+    let mut chance = Chance(7);
+    let (mut by_features, mut by_prompt) = (Dataset::new(), Dataset::new());
+    for row in 0..400 {
+        let hard = chance.unit() < 0.4;
+        let prompt = if hard {
+            format!("1. sum {row}\n2. and so on: 12 + 7 = ?\n3. prove it")
+        } else {
+            format!("tell me more about the place called {row}")
+        };
+        let cheap = f32::from(!hard);
+        let features = obs_learn::features(prompt.as_str());
+        by_features
+            .push_features(None, &features, cheap, 1.0)
+            .expect("from 0 to 1");
+        by_prompt
+            .push(None, prompt.as_str(), cheap, 1.0)
+            .expect("from 0 to 1");
+    }
+    let train = |data: &Dataset| {
+        trainer()
+            .train(data, |_, _| ())
+            .expect("there is a gap")
+            .model
+    };
+    let (one, other) = (train(&by_features), train(&by_prompt));
+    assert_eq!(one.header().family, STRUCTURE);
+    let hard = one.predict("1. sum 3\n2. and so on: 12 + 7 = ?\n3. prove it");
+    let easy = one.predict("tell me more about the place called 3");
+    assert!(hard > easy + 0.3, "{hard} {easy}");
+    assert_eq!(one.header().rule, other.header().rule);
+
+    let mut odd = Dataset::new();
+    assert!(odd.push_features(None, &[f32::NAN; 28], 0.0, 1.0).is_ok());
+    assert!(odd.push_features(None, &[0.0; 28], 2.0, 1.0).is_err());
+}
