@@ -26,7 +26,7 @@ pub use self::{
     error::{AnswerError, AnswerFault, ConnectError, ErrorDetail, TransportError, UpstreamError},
     format::{AnswerFacts, EventFacts, Format, Found, Headers, Mark, View},
     piece::Piece,
-    replay::{Members, Recorder, Unlike, Writer, check_object},
+    replay::{Members, Recorder, Unlike, Writer, check_object, pieces},
     request::{Ask, Expect, InvalidRequest, Request, check_field},
     splice::Edit,
     sse::Event,

@@ -72,7 +72,10 @@ mod tests {
 
     #[test]
     fn the_spelling_of_a_text_makes_no_difference() {
-        assert_eq!(meaning(r#"{"text":"\u00e4"}"#), meaning(r#"{ "text" : "ä" }"#));
+        assert_eq!(
+            meaning(r#"{"text":"\u00e4"}"#),
+            meaning(r#"{ "text" : "ä" }"#)
+        );
     }
 
     #[test]

@@ -102,16 +102,51 @@ impl<'a> Members<'a> {
         }
     }
 
+    /// The value of a field, as it was read.
+    #[must_use]
+    pub fn get(&self, key: &str) -> Option<&'a str> {
+        self.0.iter().find_map(|(name, member)| match member {
+            Member::Text(value) if name == key => Some(*value),
+            _ => None,
+        })
+    }
+
+    /// Puts these fields in place of those of the same names, or behind the others.
+    pub fn set_all(&mut self, fields: Self) {
+        for (key, member) in fields.0 {
+            match self.0.iter_mut().find(|(name, _)| *name == key) {
+                Some((_, old)) => *old = member,
+                None => self.0.push((key, member)),
+            }
+        }
+    }
+
+    /// As [`write`](Self::write), with these values (JSON already) in place of those of the same names, or behind the
+    /// others; `None` leaves a field as it is.
+    pub fn write_with(&self, to: &mut Writer, instead: &[(&str, Option<String>)]) {
+        let of = |key: &str| {
+            let found = instead.iter().find(|(name, _)| *name == key);
+            found.and_then(|(_, value)| value.as_deref())
+        };
+        for (key, member) in &self.0 {
+            match of(key) {
+                Some(value) => to.field(key, value),
+                None => member.write(key, to),
+            }
+        }
+        for (key, value) in instead {
+            if let Some(value) = value
+                && !self.0.iter().any(|(name, _)| name == key)
+            {
+                to.field(key, value);
+            }
+        }
+    }
+
     /// Writes the fields into the object that is being written.
     pub fn write(&self, to: &mut Writer) {
         for (key, member) in &self.0 {
-            match member {
-                Member::Text(value) => to.field(key, value),
-                Member::Object(object) => {
-                    to.key(key);
-                    to.object(|to| object.write(to));
-                }
-            }
+            member.write(key, to);
         }
     }
 
@@ -124,6 +159,18 @@ impl<'a> Members<'a> {
             }
         });
         result
+    }
+}
+
+impl Member<'_> {
+    fn write(&self, key: &str, to: &mut Writer) {
+        match self {
+            Self::Text(value) => to.field(key, value),
+            Self::Object(object) => {
+                to.key(key);
+                to.object(|to| object.write(to));
+            }
+        }
     }
 }
 

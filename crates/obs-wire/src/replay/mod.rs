@@ -4,6 +4,7 @@
 mod entry;
 mod meaning;
 mod members;
+mod pieces;
 
 use std::{
     fmt,
@@ -22,6 +23,7 @@ use crate::{Chunk, Event, Format, Mark, Response};
 pub use self::{
     entry::check_object,
     members::{Members, Unlike, Writer},
+    pieces::pieces,
 };
 
 /// Gathers the chunks of a streamed answer.
