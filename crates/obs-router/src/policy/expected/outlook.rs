@@ -224,7 +224,7 @@ mod tests {
             let routes = [outlook(10, easy), outlook(100, 0.95)];
             choose(&routes, Usd::from_pico(1_000), judge).expect("prices")
         };
-        let good = Some(Discernment::new(0.9, 0.05));
+        let good = Some(Discernment::new(0.9, 0.05).cost(Usd::from_pico(40)));
         let [cheap, straight, cascade] = [(0, false), (1, false), (0, true)]
             .map(|(route, is_cascade)| Choice { route, is_cascade });
         assert_eq!(way(0.95, good), cheap);
