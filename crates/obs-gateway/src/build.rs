@@ -5,8 +5,8 @@ use obs_apm::{Config, Telemetry};
 use obs_core::Background;
 
 use crate::{
-    app::App, clock::WallClock, counts::Counts, gateway::Gateway, page::Page, settings::Settings,
-    stack::Stacks,
+    app::App, clock::WallClock, counts::Counts, gateway::Gateway, keys::Keys, page::Page,
+    settings::Settings, stack::Stacks,
 };
 
 /// Most writes to a store that are under way at a time.
@@ -67,7 +67,18 @@ impl Builder {
         page.mount();
         let propagator = telemetry.propagator();
         let counts = Counts::new(&telemetry.metrics());
-        let app = App::new(&self.settings, stacks, propagator, &self.clock, page, counts);
+        let keys = stacks
+            .key_budgets(&self.settings, &telemetry, &self.clock, &background)
+            .and_then(|budgets| Keys::new(&self.settings, &budgets, &self.clock));
+        let app = App::new(
+            &self.settings,
+            stacks,
+            propagator,
+            &self.clock,
+            page,
+            counts,
+            keys,
+        );
         let app = Arc::new(app);
         Ok(Gateway::new(self.settings, telemetry, background, app))
     }

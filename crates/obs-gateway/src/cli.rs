@@ -18,7 +18,8 @@ pub struct Cli {
 }
 
 /// What to do.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Action {
     /// Serve, until told to stop.
     #[default]
@@ -27,6 +28,8 @@ pub enum Action {
     CheckConfig,
     /// Show what is in force.
     PrintConfig,
+    /// Make a virtual key of this name.
+    NewKey(String),
 }
 
 impl Cli {
@@ -45,6 +48,11 @@ impl Cli {
         let (action, inner) = match matches.subcommand() {
             Some(("check-config", inner)) => (Action::CheckConfig, inner),
             Some(("print-config", inner)) => (Action::PrintConfig, inner),
+            Some(("key", inner)) => {
+                let new = inner.subcommand_matches("new").unwrap_or(inner);
+                let name = new.get_one::<String>("name").cloned();
+                (Action::NewKey(name.unwrap_or_default()), new)
+            }
             Some((_, inner)) => (Action::Serve, inner),
             None => (Action::Serve, &matches),
         };
@@ -86,9 +94,25 @@ fn command() -> Command {
         .subcommand(Command::new("serve").about("Serve, until told to stop (what happens without a command)"))
         .subcommand(Command::new("check-config").about("Say what is wrong with the settings, and do not start"))
         .subcommand(Command::new("print-config").about("Show what is in force and why, secrets masked"))
+        .subcommand(key())
         .disable_help_subcommand(true)
         .subcommand_required(false)
         .after_help(after_help())
+}
+
+fn key() -> Command {
+    let name = Arg::new("name")
+        .value_name("NAME")
+        .required(true)
+        .help("For logs and budgets: a-z, A-Z, 0-9, `-`, `_` and `.`");
+    let new = Command::new("new")
+        .about("Make a key, show it once, and print what the settings want of it")
+        .arg(name);
+    Command::new("key")
+        .about("Keys that the gateway gives to its callers")
+        .subcommand(new)
+        .subcommand_required(true)
+        .arg_required_else_help(true)
 }
 
 fn flag(scalar: &'static Scalar) -> Arg {
@@ -121,7 +145,7 @@ fn after_help() -> String {
     format!(
         "Secrets, in the file or the environment alone:\n{}\n\
          Each setting is `key` of `[section]` in the file, OBS_SECTION_KEY in the environment and --section-key here; \
-         the latter stand over the former. [[providers]] and [[routes]] stand in the file alone. Without \
+         the latter stand over the former. [[providers]], [[routes]] and [[keys]] stand in the file alone. Without \
          [[providers]], OPENAI_API_KEY and OPENAI_BASE_URL name the provider; without those, too, it is simulated.",
         secrets.collect::<String>()
     )

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use obs_core::{CacheDirectives, Deadline};
 
-use crate::refusal::Refusal;
+use crate::{keys::Caller, refusal::Refusal};
 
 pub(crate) const CACHE: HeaderName = HeaderName::from_static("x-obs-cache");
 pub(crate) const ROUTE: HeaderName = HeaderName::from_static("x-obs-route");
@@ -35,6 +35,8 @@ pub(crate) struct Asked {
     pub(crate) report: bool,
     /// The caller's own name for the request.
     pub(crate) request_id: Option<Arc<str>>,
+    /// Known by its key, where there are keys.
+    pub(crate) caller: Option<Caller>,
 }
 
 impl Asked {
@@ -47,6 +49,7 @@ impl Asked {
             cache: cache(headers)?,
             report: report(headers)?,
             request_id: name(headers, "x-request-id")?,
+            caller: None,
         })
     }
 }

@@ -10,6 +10,7 @@ mod forwarded;
 mod gateway;
 mod greeting;
 mod headers;
+mod keys;
 mod limits;
 pub mod listen;
 pub mod logging;

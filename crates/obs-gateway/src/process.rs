@@ -9,8 +9,8 @@ use tracing::{error, info, warn};
 use crate::{
     cli::{Action, Cli},
     gateway::Gateway,
-    logging,
-    settings::{Environment, Loaded, Settings, Sources, load},
+    keys, logging,
+    settings::{self, Environment, Loaded, Settings, Sources, load},
     shutdown,
 };
 
@@ -32,6 +32,9 @@ where
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(REFUSED));
         }
     };
+    if let Action::NewKey(name) = &cli.action {
+        return new_key(name);
+    }
     let sources = Sources {
         file: cli.config,
         environment: environment.clone(),
@@ -63,7 +66,7 @@ where
             warn_on_terminal(&loaded);
             runtime.block_on(check(loaded))
         }
-        Action::Serve => {
+        Action::Serve | Action::NewKey(_) => {
             logging::init(&loaded.settings.log);
             for warning in &loaded.warnings {
                 warn!("{warning}");
@@ -71,6 +74,22 @@ where
             runtime.block_on(serve(loaded.settings, environment))
         }
     }
+}
+
+/// The key goes to standard error, and the rest to standard output, so that it can be appended to a file of keys.
+fn new_key(name: &str) -> ExitCode {
+    if let Err(expected) = settings::name(name) {
+        eprintln!("gateway: the name of a key is {name:?}: {expected}");
+        return ExitCode::from(REFUSED);
+    }
+    let Some((key, hash)) = keys::issue() else {
+        eprintln!("gateway: the system has no randomness");
+        return ExitCode::FAILURE;
+    };
+    eprintln!("The key, which is shown this once and kept nowhere:\n\n  {key}\n");
+    eprintln!("For [[keys]] in the file of the settings, or in the one that keys.file names:\n");
+    println!("[[keys]]\nname = \"{name}\"\nhash = \"{hash}\"");
+    ExitCode::SUCCESS
 }
 
 fn warn_on_terminal(loaded: &Loaded) {

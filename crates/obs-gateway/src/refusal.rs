@@ -1,5 +1,5 @@
 //! What the gateway itself refuses, in OpenAI's shape.
-use std::{error::Error as StdError, fmt};
+use std::{error::Error as StdError, fmt, time::Duration};
 
 use http::StatusCode;
 use obs_core::{Error, ErrorKind};
@@ -12,6 +12,7 @@ pub(crate) struct Refusal {
     message: String,
     param: Option<String>,
     code: Option<&'static str>,
+    retry_after: Option<Duration>,
 }
 
 impl Refusal {
@@ -21,6 +22,7 @@ impl Refusal {
             message: message.into(),
             param: None,
             code: None,
+            retry_after: None,
         }
     }
 
@@ -35,10 +37,18 @@ impl Refusal {
             .code("invalid_header")
     }
 
+    /// Whoever sends this is not known.
+    pub(crate) fn unauthorized(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, message).code("invalid_api_key")
+    }
+
     /// A model that nobody has.
     pub(crate) fn no_model(model: &str, known: &[&str]) -> Self {
-        let known = known.join(", ");
-        let message = format!("The model `{model}` does not exist here: expected one of {known}.");
+        let known = match known {
+            [] => String::new(),
+            known => format!(": expected one of {}", known.join(", ")),
+        };
+        let message = format!("The model `{model}` does not exist here{known}.");
         Self::new(StatusCode::NOT_FOUND, message)
             .param("model")
             .code("model_not_found")
@@ -64,6 +74,23 @@ impl Refusal {
         self
     }
 
+    /// When it may be tried again.
+    pub(crate) fn retry_after(mut self, time: Duration) -> Self {
+        self.retry_after = Some(time);
+        self
+    }
+
+    /// The same in whole seconds, one at least.
+    pub(crate) fn retry_seconds(&self) -> Option<u64> {
+        let whole = |time: Duration| time.as_secs() + u64::from(time.subsec_nanos() > 0);
+        self.retry_after.map(|time| whole(time).max(1))
+    }
+
+    /// Trying again helps nobody before somebody has paid.
+    pub(crate) fn is_quota(&self) -> bool {
+        self.code == Some("insufficient_quota")
+    }
+
     pub(crate) fn status(&self) -> StatusCode {
         self.status
     }
@@ -86,6 +113,7 @@ pub(crate) fn shape(
         403 => "permission_error",
         // Nothing took too long: there was nothing to give.
         504 if code == Some("not_cached") => "invalid_request_error",
+        429 if code == Some("insufficient_quota") => "insufficient_quota",
         408 | 504 => "timeout_error",
         429 => "rate_limit_error",
         400..=499 => "invalid_request_error",

@@ -1,5 +1,6 @@
 //! The layers around the providers, in their order: apm, timeout, cache, router, hedge, limits of an attempt, attempt.
 use obs_apm::{ApmLayer, Telemetry};
+use obs_budget::Budgets;
 use obs_cache::{BoxStore, CacheLayer, Clock, Memory, RedisStore, Tiered};
 use obs_core::{
     AttemptLayer, Background, Call, Error, FingerprintSecret, LlmRequest, PriceTable, Replay,
@@ -34,6 +35,8 @@ pub(crate) struct Stacks {
     /// Requests that are passed on as they are: counted and bounded, no more.
     pub(crate) forward: Stack<ForwardedRequest, ForwardedAnswer>,
     pub(crate) figures: Figures,
+    /// The connection to Redis, where answers are kept there.
+    redis: Option<Redis>,
 }
 
 /// Handles to the layers and stores, for what they have counted.
@@ -105,7 +108,30 @@ impl Stacks {
                 redis: stores.redis,
             },
             names,
+            redis: stores.connection,
         })
+    }
+
+    /// What virtual keys may spend, shared through Redis where answers are; `None`: there are no keys.
+    pub(crate) fn key_budgets(
+        &self,
+        settings: &Settings,
+        telemetry: &Telemetry,
+        clock: &WallClock,
+        background: &Background,
+    ) -> Option<Budgets> {
+        if settings.keys.is_empty() {
+            return None;
+        }
+        let clock = clock.clone();
+        let budgets = Budgets::builder("key", [])
+            .clock(move || clock.now())
+            .metrics(telemetry.metrics());
+        let budgets = match &self.redis {
+            Some(redis) => budgets.shared(redis.clone(), background.clone()),
+            None => budgets,
+        };
+        Some(budgets.build())
     }
 }
 
@@ -179,6 +205,7 @@ fn prices(settings: &Settings) -> PriceTable {
 struct Stores {
     memory: Option<Memory>,
     redis: Option<RedisStore>,
+    connection: Option<Redis>,
     /// The one, or the one before the other; `None`: nowhere.
     both: Option<BoxStore>,
 }
@@ -187,7 +214,7 @@ impl Stores {
     fn new(settings: &Settings, background: &Background) -> Result<Self, BuildError> {
         let of = &settings.cache;
         let memory = || Memory::new(of.max_bytes as u64);
-        let (memory, redis) = match &of.store {
+        let (memory, connection) = match &of.store {
             Store::Off => (None, None),
             Store::Memory => (Some(memory()), None),
             Store::Redis(url) => {
@@ -197,10 +224,12 @@ impl Stores {
                 }
                 let redis = redis.connect();
                 let redis = redis.map_err(|e| BuildError::new(format!("cache.store: {e}")))?;
-                let redis = RedisStore::new(redis, background.clone());
                 (of.tier.then(memory), Some(redis))
             }
         };
+        let redis = connection
+            .clone()
+            .map(|redis| RedisStore::new(redis, background.clone()));
         let both = match (memory.clone(), redis.clone()) {
             (None, None) => None,
             (Some(memory), None) => Some(BoxStore::new(memory)),
@@ -210,6 +239,7 @@ impl Stores {
         Ok(Self {
             memory,
             redis,
+            connection,
             both,
         })
     }

@@ -7,7 +7,7 @@ use obs_core::{Fingerprint, FingerprintSecret};
 use crate::settings::Tenant;
 
 /// Where callers send their credentials.
-const CREDENTIALS: [&str; 3] = ["authorization", "x-api-key", "api-key"];
+pub(crate) const CREDENTIALS: [&str; 3] = ["authorization", "x-api-key", "api-key"];
 
 /// What tenants are made of.
 #[derive(Clone, Debug)]
@@ -27,11 +27,7 @@ impl Tenants {
         if self.by == Tenant::Shared {
             return "shared".into();
         }
-        let mut hash = match &self.secret {
-            Some(secret) => Fingerprint::with_secret(secret),
-            None => Fingerprint::new(),
-        };
-        hash.field("of", b"tenant");
+        let mut hash = self.hash();
         if self.by == Tenant::Credential {
             for name in CREDENTIALS {
                 for value in headers.get_all(name) {
@@ -41,10 +37,33 @@ impl Tenants {
         }
         // `x-obs-tenant` can be written by anyone: beside a credential it only divides further.
         hash.optional("x-obs-tenant", divided.map(str::as_bytes));
-        let mut hex = hash.finish().to_string();
-        hex.truncate(32);
-        hex.into()
+        short(&hash).into()
     }
+
+    /// The tenant of a key. Its name holds no slash, so that no division is another's name.
+    pub(crate) fn of_key(&self, tenant: &str, divided: Option<&str>) -> Arc<str> {
+        let Some(divided) = divided else {
+            return tenant.into();
+        };
+        let mut hash = self.hash();
+        hash.field("x-obs-tenant", divided.as_bytes());
+        format!("{tenant}/{}", short(&hash)).into()
+    }
+
+    fn hash(&self) -> Fingerprint {
+        let mut hash = match &self.secret {
+            Some(secret) => Fingerprint::with_secret(secret),
+            None => Fingerprint::new(),
+        };
+        hash.field("of", b"tenant");
+        hash
+    }
+}
+
+fn short(hash: &Fingerprint) -> String {
+    let mut hex = hash.finish().to_string();
+    hex.truncate(32);
+    hex
 }
 
 #[cfg(test)]
@@ -90,6 +109,15 @@ mod tests {
             tenants.of(&headers(&[("authorization", "b")]), Some("t"))
         );
         assert_ne!(one, tenants.of(&headers(&[("authorization", "a")]), None));
+    }
+
+    #[test]
+    fn the_tenant_of_a_key_is_its_name_and_is_divided_further() {
+        let tenants = Tenants::new(Tenant::Credential, None);
+        let of = |divided| tenants.of_key("mobile", divided);
+        assert_eq!(&*of(None), "mobile");
+        assert!(of(Some("a")).starts_with("mobile/") && of(Some("a")) != of(Some("b")));
+        assert_ne!(of(Some("a")), tenants.of_key("web", Some("a")));
     }
 
     #[test]

@@ -22,6 +22,30 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
 }
 
+#[test]
+fn a_new_key_is_shown_beside_what_the_settings_want_of_it() {
+    let made = output(&["key", "new", "mobile"]);
+    assert!(made.status.success());
+    let (settings, shown) = (text(&made.stdout), text(&made.stderr));
+    let key = shown
+        .split_whitespace()
+        .find(|word| word.starts_with("obs-"));
+    let key = key.expect("the key");
+    assert!(!settings.contains(key));
+    let dir = std::env::temp_dir().join(format!("gateway-keys-{}", std::process::id()));
+    std::fs::write(&dir, &settings).unwrap();
+    let checked = command(&["check-config"])
+        .env("OBS_KEYS_FILE", &dir)
+        .output()
+        .unwrap();
+    std::fs::remove_file(&dir).unwrap();
+    assert!(checked.status.success(), "{}", text(&checked.stderr));
+
+    let refused = output(&["key", "new", "not a name"]);
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(refused.stdout.is_empty());
+}
+
 struct Running {
     child: Child,
     log: BufReader<ChildStderr>,

@@ -35,7 +35,8 @@ pub(super) async fn read(app: &App, request: Request) -> Result<Read, Refusal> {
     let (parts, body) = request.into_parts();
     body::expect_json(&parts.headers)?;
     body::expect_plain(&parts.headers)?;
-    let asked = Asked::read(&parts.headers)?;
+    let mut asked = Asked::read(&parts.headers)?;
+    asked.caller = parts.extensions.get().cloned();
     let body = body::read(&parts.headers, body, app.max_body).await?;
     Ok(Read {
         headers: parts.headers,
@@ -54,14 +55,20 @@ impl App {
         asked: &Asked,
     ) -> Result<Call<R>, Refusal> {
         let named = self.named(&request)?;
+        if let Some(caller) = &asked.caller {
+            caller.check(request.model(), named, &self.stacks.names)?;
+        }
         let namespace = self.stacks.names.namespace(request.operation(), named);
         let mut call = Call::new(request)
-            .tenant(self.tenants.of(headers, asked.tenant.as_deref()))
+            .tenant(self.tenant(headers, asked))
             .cache(asked.cache);
         call.context.id = Some(id.clone());
         call.context.deadline = asked.deadline.clone();
         call.context.session.clone_from(&asked.session);
         call.context.namespace = namespace;
+        if let Some(caller) = &asked.caller {
+            call.journal().listen(&caller.payer());
+        }
         if self.stacks.figures.cache.is_none() {
             if asked.cache.only_if_cached {
                 return Err(Refusal::not_cached());
@@ -70,6 +77,15 @@ impl App {
             call.journal().with(|report| report.cache = Some(note));
         }
         Ok(call)
+    }
+
+    /// Whose cached answers these are.
+    pub(super) fn tenant(&self, headers: &HeaderMap, asked: &Asked) -> Arc<str> {
+        let divided = asked.tenant.as_deref();
+        match &asked.caller {
+            Some(caller) => self.tenants.of_key(caller.tenant(), divided),
+            None => self.tenants.of(headers, divided),
+        }
     }
 
     fn named(&self, request: &impl LlmRequest) -> Result<Named, Refusal> {
@@ -108,6 +124,7 @@ pub(super) fn line<R: LlmRequest>(app: &App, call: &Call<R>, asked: &Asked) -> L
         page: app.page.clone(),
         call: context.id.clone().unwrap_or_default(),
         request: asked.request_id.clone(),
+        key: asked.caller.as_ref().map(|caller| caller.name().clone()),
         tenant: context.tenant.clone().unwrap_or_default(),
         operation: call.request.operation(),
         model: shown(call.request.model()).into(),

@@ -50,11 +50,15 @@ fn shaped(refusal: &Refusal) -> Response {
     let json = HeaderValue::from_static("application/json");
     response.headers_mut().insert(header::CONTENT_TYPE, json);
     // Clients retry every 5xx unless they are told: these stay as they are.
-    if matches!(
+    let stays = matches!(
         refusal.status(),
         StatusCode::GATEWAY_TIMEOUT | StatusCode::NOT_IMPLEMENTED
-    ) {
-        let headers = response.headers_mut();
+    );
+    let headers = response.headers_mut();
+    if let Some(seconds) = refusal.retry_seconds() {
+        headers.insert(header::RETRY_AFTER, seconds.into());
+    }
+    if stays || refusal.is_quota() {
         headers.insert(SHOULD_RETRY, HeaderValue::from_static("false"));
     }
     response

@@ -30,8 +30,12 @@ pub(super) async fn pass(State(app): State<Arc<App>>, request: Request) -> Respo
 }
 
 async fn forward(app: &App, id: &Arc<str>, request: Request) -> Result<Response, Refusal> {
-    let asked = Asked::read(request.headers())?;
-    let tenant = app.tenants.of(request.headers(), asked.tenant.as_deref());
+    let mut asked = Asked::read(request.headers())?;
+    asked.caller = request.extensions().get().cloned();
+    if let Some(caller) = &asked.caller {
+        caller.check_other()?;
+    }
+    let tenant = app.tenant(request.headers(), &asked);
     let (parts, body) = request.into_parts();
     let body = body::read(&parts.headers, body, app.max_body).await?;
     let request = Request::from_parts(parts, Body::from(body));

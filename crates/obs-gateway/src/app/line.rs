@@ -19,6 +19,8 @@ const LONGEST_NAME: usize = 64;
 pub(super) struct Line {
     pub(super) call: Arc<str>,
     pub(super) request: Option<Arc<str>>,
+    /// The name of the caller's key, where there are keys.
+    pub(super) key: Option<Arc<str>>,
     pub(super) tenant: Arc<str>,
     pub(super) operation: Operation,
     pub(super) model: Arc<str>,
@@ -41,6 +43,7 @@ impl Drop for Line {
         info!(
             call = &*self.call,
             request = self.request.as_deref(),
+            key = self.key.as_deref(),
             tenant,
             operation = self.operation.as_str(),
             model = &*self.model,

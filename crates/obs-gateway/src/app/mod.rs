@@ -1,5 +1,6 @@
 //! The HTTP interface.
 mod admin;
+mod admit;
 mod body;
 mod call;
 mod chat;
@@ -39,6 +40,7 @@ use crate::{
     call_id::CallIds,
     clock::WallClock,
     counts::Counts,
+    keys::Keys,
     page::Page,
     refusal::Refusal,
     settings::Settings,
@@ -60,6 +62,7 @@ pub(crate) struct App {
     page: Arc<Page>,
     counts: Arc<Counts>,
     admin: Option<admin::Admin>,
+    keys: Option<Keys>,
 }
 
 impl App {
@@ -70,6 +73,7 @@ impl App {
         clock: &WallClock,
         page: Arc<Page>,
         counts: Arc<Counts>,
+        keys: Option<Keys>,
     ) -> Self {
         Self {
             propagator,
@@ -81,6 +85,7 @@ impl App {
             draining: AtomicBool::new(false),
             page,
             counts,
+            keys,
             admin: settings.admin.token.as_ref().map(admin::Admin::new),
             stacks,
         }
@@ -94,9 +99,7 @@ impl App {
 
 /// All routes.
 pub(crate) fn router(app: &Arc<App>) -> Router {
-    Router::new()
-        .route("/healthz", get(health::alive))
-        .route("/readyz", get(health::ready))
+    let api = Router::new()
         .route(
             "/v1/chat/completions",
             post(chat::answer).fallback(forward::pass),
@@ -111,6 +114,11 @@ pub(crate) fn router(app: &Arc<App>) -> Router {
             get(models::one).fallback(forward::pass),
         )
         .route("/v1/{*path}", axum::routing::any(forward::pass))
+        .layer(middleware::from_fn_with_state(app.clone(), admit::admit));
+    Router::new()
+        .route("/healthz", get(health::alive))
+        .route("/readyz", get(health::ready))
+        .merge(api)
         .merge(admin::routes(app))
         .fallback(nothing)
         .layer(middleware::from_fn_with_state(app.clone(), traced))

@@ -2,15 +2,17 @@
 use std::sync::Arc;
 
 use axum::{
-    extract::{Path, Request, State},
+    extract::{Extension, Path, Request, State},
     response::{IntoResponse, Json, Response},
 };
 use serde_json::{Value, json};
 
-use super::{App, forward};
+use super::{App, errors, forward};
 use crate::{
     clock::WallClock,
+    keys::Caller,
     names::AUTO,
+    refusal::Refusal,
     settings::{Format, Settings},
     simulated,
 };
@@ -48,19 +50,45 @@ impl Models {
     }
 }
 
-/// All of them.
-pub(super) async fn list(State(app): State<Arc<App>>) -> Json<Value> {
-    Json(json!({"object": "list", "data": app.models.0}))
+/// All that the caller may use.
+pub(super) async fn list(
+    State(app): State<Arc<App>>,
+    caller: Option<Extension<Caller>>,
+) -> Json<Value> {
+    let caller = caller.as_deref();
+    let models: Vec<_> = app
+        .models
+        .0
+        .iter()
+        .filter(|of| app.shows(caller, of))
+        .collect();
+    Json(json!({"object": "list", "data": models}))
+}
+
+impl App {
+    fn shows(&self, caller: Option<&Caller>, model: &Value) -> bool {
+        let names = &self.stacks.names;
+        let name = model["id"].as_str().unwrap_or_default();
+        let named = names.called(name);
+        let allows =
+            |caller: &Caller| named.is_some_and(|of| caller.check(name, of, names).is_ok());
+        caller.is_none_or(allows)
+    }
 }
 
 /// One of them, or what the provider says of it.
 pub(super) async fn one(
     State(app): State<Arc<App>>,
     Path(name): Path<String>,
+    caller: Option<Extension<Caller>>,
     request: Request,
 ) -> Response {
-    match app.models.0.iter().find(|model| model["id"] == *name) {
+    let caller = caller.as_deref();
+    let known = app.models.0.iter().find(|model| model["id"] == *name);
+    match known.filter(|model| app.shows(caller, model)) {
         Some(model) => Json(model).into_response(),
+        // The provider's list is not cut to what the key may use.
+        None if caller.is_some() => errors::refusal(&Refusal::no_model(&name, &[])),
         None => forward::pass(State(app), request).await,
     }
 }

@@ -6,7 +6,7 @@ use obs_core::PriceTable;
 use super::{
     Environment, Problems, Settings, check,
     document::{self, Entry, Node, Value, place},
-    implied, print,
+    implied, keys, print,
     problem::did_you_mean,
     providers,
     secret::mask_url,
@@ -140,7 +140,8 @@ impl Load<'_> {
     /// The scalars of the file.
     fn file(&mut self, file: &str, entries: &[Entry]) {
         for Entry { key, line, node } in entries {
-            if matches!(key.as_str(), "providers" | "routes") {
+            let is_list = matches!(node.value, Value::List(_));
+            if matches!(key.as_str(), "providers" | "routes") || key == "keys" && is_list {
                 continue;
             }
             let here = place(file, *line);
@@ -268,6 +269,19 @@ impl Load<'_> {
             None => implied::routes(&mut self.settings),
         }
         check::named_routes(&self.settings, &mut self.problems);
+        let of_settings = list("keys").filter(|node| matches!(node.value, Value::List(_)));
+        let of_settings = of_settings.map(|node| keys::keys(file, node, &mut self.problems));
+        let mut given = of_settings.unwrap_or_default();
+        if let Some(file) = &self.settings.keys_file {
+            let own = keys::of_file(file, &mut self.problems);
+            if own.is_empty() && given.is_empty() {
+                let message = "has no key: with it nobody, and without it everyone could call";
+                self.problems.add(name_of(file), message);
+            }
+            given.extend(own);
+        }
+        keys::check(&given, &mut self.problems);
+        self.settings.keys = given.into_iter().map(|(_, key)| key).collect();
     }
 
     fn prices(&mut self) {

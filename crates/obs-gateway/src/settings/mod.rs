@@ -4,6 +4,7 @@ mod check;
 mod document;
 mod environment;
 mod implied;
+pub(crate) mod keys;
 mod load;
 mod parse;
 mod print;
@@ -13,14 +14,14 @@ mod secret;
 mod sections;
 pub(crate) mod table;
 
-pub(crate) use self::secret::mask_url;
 pub use self::{
     environment::Environment,
     load::{Loaded, Sources, load},
     problem::{Problem, Problems},
     secret::Secret,
     sections::{
-        Admin, Cache, Format, Log, LogFormat, Metrics, Policy, Prices, Provider, Route, Router, Server,
-        Settings, Simulated, Store, Tenant, Timeout,
+        Admin, Cache, Format, Log, LogFormat, Metrics, Policy, Prices, Provider, Route, Router,
+        Server, Settings, Simulated, Store, Tenant, Timeout, VirtualKey,
     },
 };
+pub(crate) use self::{parse::name, secret::mask_url};

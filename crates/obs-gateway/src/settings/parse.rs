@@ -185,7 +185,7 @@ pub(super) fn secret(text: &str) -> Result<Secret, String> {
 }
 
 /// Of a route or a provider: it becomes a label of metrics and the value of a header.
-pub(super) fn name(text: &str) -> Result<String, String> {
+pub(crate) fn name(text: &str) -> Result<String, String> {
     let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     match text {
         "auto" => {

@@ -3,7 +3,7 @@ use std::fmt::Write;
 
 use obs_core::{Price, Usd};
 
-use super::{Format, Loaded, Provider, Route, secret::mask_url, table::SCALARS};
+use super::{Format, Loaded, Provider, Route, VirtualKey, keys, secret::mask_url, table::SCALARS};
 
 /// Where what is to be said after a value begins.
 const COLUMN: usize = 40;
@@ -11,7 +11,13 @@ const COLUMN: usize = 40;
 pub(super) fn print(loaded: &Loaded) -> String {
     let mut out = String::new();
     let mut section = "";
+    // `[[keys]]` and `[keys]` cannot stand in one file.
+    let settings = &loaded.settings;
+    let keys_here = settings.keys_file.is_none() && !settings.keys.is_empty();
     for (scalar, given) in SCALARS.iter().zip(&loaded.origins) {
+        if scalar.section() == "keys" && keys_here {
+            continue;
+        }
         if scalar.section() != section {
             section = scalar.section();
             let gap = if out.is_empty() { "" } else { "\n" };
@@ -34,6 +40,11 @@ pub(super) fn print(loaded: &Loaded) -> String {
     }
     for route in &loaded.settings.routes {
         print_route(&mut out, route);
+    }
+    if keys_here {
+        for key in &settings.keys {
+            print_key(&mut out, key);
+        }
     }
     out
 }
@@ -86,6 +97,39 @@ fn print_route(out: &mut String, route: &Route) {
     if let Some(limit) = route.first_token {
         let limit = humantime::format_duration(limit).to_string();
         let _ = writeln!(out, "first_token = {}", quoted(&limit));
+    }
+}
+
+fn print_key(out: &mut String, key: &VirtualKey) {
+    let hash = blake3::Hash::from_bytes(key.hash).to_hex();
+    let hash = quoted(&format!("{}{hash}", keys::HASH));
+    let _ = writeln!(
+        out,
+        "\n[[keys]]\nname = {}\nhash = {hash}",
+        quoted(&key.name)
+    );
+    if let Some(tenant) = &key.tenant {
+        let _ = writeln!(out, "tenant = {}", quoted(tenant));
+    }
+    if let Some(models) = &key.models {
+        let names: Vec<_> = models.iter().map(|name| quoted(name)).collect();
+        let _ = writeln!(out, "models = [{}]", names.join(", "));
+    }
+    if key.other_endpoints {
+        let _ = writeln!(out, "other_endpoints = true");
+    }
+    if let Some(most) = key.requests_per_minute {
+        let _ = writeln!(out, "requests_per_minute = {most}");
+    }
+    let hour = key.usd_per_hour.map(|most| ("usd_per_hour", most));
+    let day = key.usd_per_day.map(|most| ("usd_per_day", most));
+    for (name, most) in hour.into_iter().chain(day) {
+        let most = most.to_string();
+        let _ = writeln!(out, "{name} = {}", quoted(most.trim_start_matches('$')));
+    }
+    if let Some(end) = key.expires {
+        let end = humantime::format_rfc3339_seconds(end).to_string();
+        let _ = writeln!(out, "expires = {}", quoted(&end));
     }
 }
 

@@ -11,9 +11,9 @@ use super::{
 };
 
 /// A field of a `[[table]]`: its key, and how its value gets to its place. The error says what is expected.
-struct Field<T> {
-    key: &'static str,
-    set: fn(&mut T, &Node) -> Result<(), String>,
+pub(super) struct Field<T> {
+    pub(super) key: &'static str,
+    pub(super) set: fn(&mut T, &Node) -> Result<(), String>,
 }
 
 const PROVIDER: &[Field<Provider>] = &[
@@ -121,7 +121,7 @@ pub(super) fn routes(file: &str, node: &Node, problems: &mut Problems) -> Vec<(S
     items(file, "routes", node, ROUTE, &["name", "model"], problems)
 }
 
-fn items<T: Default>(
+pub(super) fn items<T: Default>(
     file: &str,
     of: &str,
     node: &Node,
@@ -175,6 +175,7 @@ fn set<T>(
         let names = || fields.iter().map(|field| field.key);
         let hint = match key {
             // Its value is a secret: it is not shown.
+            "key" => " (give its `hash`)".into(),
             "api_key" => " (name the variable that holds it in `api_key_env`)".into(),
             _ => did_you_mean(key, names()),
         };
@@ -186,16 +187,21 @@ fn set<T>(
         return;
     };
     if let Err(expected) = (field.set)(value, &entry.node) {
-        problems.add(here, format!("{key} = {}: {expected}", entry.node.shown()));
+        let shown = match key {
+            // Somebody may have written the key itself.
+            "hash" => String::new(),
+            _ => format!(" = {}", entry.node.shown()),
+        };
+        problems.add(here, format!("{key}{shown}: {expected}"));
     }
 }
 
-fn put<T>(place: &mut T, value: Result<T, String>) -> Result<(), String> {
+pub(super) fn put<T>(place: &mut T, value: Result<T, String>) -> Result<(), String> {
     *place = value?;
     Ok(())
 }
 
-fn text<T>(node: &Node, parse: fn(&str) -> Result<T, String>) -> Result<T, String> {
+pub(super) fn text<T>(node: &Node, parse: fn(&str) -> Result<T, String>) -> Result<T, String> {
     match &node.value {
         Value::Text(text) => parse(text),
         // What a parser says about an empty text is what it expects.

@@ -1,7 +1,12 @@
 //! The settings as the gateway reads them, one type a section.
-use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    net::SocketAddr,
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
-use obs_core::{Commit, Price, PriceTable};
+use obs_core::{Commit, Price, PriceTable, Usd};
 
 use super::{Secret, implied, table};
 
@@ -12,6 +17,8 @@ use super::{Secret, implied, table};
 pub struct Settings {
     /// How the gateway meets its callers.
     pub server: Server,
+    /// Where the keys of callers are, beside those of this file.
+    pub keys_file: Option<PathBuf>,
     /// What an operator may do over the network.
     pub admin: Admin,
     /// Where Prometheus finds the metrics.
@@ -32,6 +39,8 @@ pub struct Settings {
     pub providers: Vec<Provider>,
     /// Where `auto` may go, the cheapest first. May be empty, where there is no `auto`.
     pub routes: Vec<Route>,
+    /// Who may call; empty: everyone.
+    pub keys: Vec<VirtualKey>,
 }
 
 impl Default for Settings {
@@ -266,4 +275,28 @@ pub struct Route {
     pub price: Option<Price>,
     /// Until its first token, in place of the general limits.
     pub first_token: Option<Duration>,
+}
+
+/// A key that the gateway gives to a caller. It is no key of a provider.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct VirtualKey {
+    /// For logs and budgets.
+    pub name: Arc<str>,
+    /// BLAKE3 of the key: the key itself is nowhere.
+    pub hash: [u8; 32],
+    /// Whose cached answers its callers share; `None`: those of no other key.
+    pub tenant: Option<Arc<str>>,
+    /// Names of models and routes that it may ask for; `None`: all.
+    pub models: Option<Vec<Arc<str>>>,
+    /// Whether it may use endpoints that are passed on as they are.
+    pub other_endpoints: bool,
+    /// Most requests in a minute.
+    pub requests_per_minute: Option<u64>,
+    /// Most that it may spend in an hour.
+    pub usd_per_hour: Option<Usd>,
+    /// Most that it may spend in a day.
+    pub usd_per_day: Option<Usd>,
+    /// When it ends.
+    pub expires: Option<SystemTime>,
 }

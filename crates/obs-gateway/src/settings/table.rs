@@ -111,6 +111,7 @@ pub(super) fn defaults() -> Settings {
             tenant: Tenant::default(),
             keep_alive: None,
         },
+        keys_file: None,
         admin: Admin::default(),
         metrics: Metrics::default(),
         log: Log::default(),
@@ -121,6 +122,7 @@ pub(super) fn defaults() -> Settings {
         simulated: Simulated::default(),
         providers: Vec::new(),
         routes: Vec::new(),
+        keys: Vec::new(),
     };
     for scalar in &SCALARS {
         if let Some(default) = scalar.default {

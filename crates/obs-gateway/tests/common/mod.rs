@@ -58,7 +58,11 @@ pub(crate) fn from_file(text: &str, variables: &[(&str, &str)]) -> Settings {
 }
 
 pub(crate) async fn start(settings: Settings) -> Running {
-    let gateway = Gateway::builder(settings).build().unwrap();
+    serve(Gateway::builder(settings).build().unwrap()).await
+}
+
+/// One that is built already.
+pub(crate) async fn serve(gateway: Gateway) -> Running {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let base = format!("http://{}", listener.local_addr().unwrap());
     let (stop, stopped) = oneshot::channel::<()>();

@@ -26,6 +26,8 @@ pub(super) struct Which {
     /// Its headers: the caller's credential, `x-obs-tenant`, and what else changes an answer.
     #[serde(default)]
     headers: BTreeMap<String, String>,
+    /// The name of its caller's virtual key.
+    key: Option<String>,
 }
 
 impl App {
@@ -41,8 +43,8 @@ impl App {
     }
 
     fn of_call(&self, call: &str, which: &Which) -> Result<Erase, Refusal> {
-        if which.path.is_some() || !which.headers.is_empty() {
-            let message = "`call` names all of it: `path` and `headers` belong to `body`";
+        if which.path.is_some() || which.key.is_some() || !which.headers.is_empty() {
+            let message = "`call` names all of it: `path`, `headers` and `key` belong to `body`";
             return Err(Refusal::bad(message).param("call"));
         }
         let found = self
@@ -61,7 +63,10 @@ impl App {
 
     fn of_request(&self, body: &RawValue, which: &Which) -> Result<Erase, Refusal> {
         let headers = headers(&which.headers)?;
-        let asked = Asked::read(&headers)?;
+        let mut asked = Asked::read(&headers)?;
+        if let Some(keys) = &self.keys {
+            asked.caller = Some(keys.named(which.key.as_deref())?);
+        }
         let body = Bytes::copy_from_slice(body.get().as_bytes());
         match which.path.as_deref().unwrap_or(CHAT) {
             CHAT => {

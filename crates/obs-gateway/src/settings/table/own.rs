@@ -1,7 +1,7 @@
 //! How the gateway meets its callers, what it tells, and where it keeps answers.
 use super::{Scalar, parse, put, scalar, secret, unset};
 
-pub(super) const SCALARS: [Scalar; 17] = [
+pub(super) const SCALARS: [Scalar; 18] = [
     scalar(
         "server.listen",
         "127.0.0.1:8080",
@@ -33,6 +33,16 @@ pub(super) const SCALARS: [Scalar; 17] = [
         "After so long without an answer, and as often from then on, a stream gets a comment that keeps its \
          connection alive; or off",
         |s, v| put(&mut s.server.keep_alive, parse::duration_or_off(v)),
+    ),
+    unset(
+        "keys.file",
+        "File of `[[keys]]`, besides those of the settings: who has none of them is refused; unset and none given: everyone may call",
+        |s, v| {
+            put(
+                &mut s.keys_file,
+                parse::text(v).map(|path| Some(path.into())),
+            )
+        },
     ),
     secret(
         "admin.token",

@@ -1,0 +1,200 @@
+//! Virtual keys: who calls, what it may ask for, how often, and how much it may spend.
+mod issue;
+
+use std::{collections::HashMap, sync::Arc};
+
+use http::{HeaderMap, StatusCode, header};
+use obs_budget::{Budget, Budgets, Exhausted, Unit, Window};
+use obs_core::AttemptListener;
+
+pub(crate) use self::issue::issue;
+use crate::{
+    clock::WallClock,
+    names::{Named, Names},
+    refusal::Refusal,
+    settings::{Settings, VirtualKey},
+    tenant::CREDENTIALS,
+};
+
+/// All keys. Only their hashes are known.
+#[derive(Debug)]
+pub(crate) struct Keys {
+    /// A look-up by a hash tells nobody anything by its time: who could choose the hash would know the key.
+    by_hash: HashMap<[u8; 32], Arc<Key>>,
+    budgets: Budgets,
+    clock: WallClock,
+}
+
+/// What one key is good for.
+#[derive(Debug)]
+struct Key {
+    of: VirtualKey,
+    tenant: Arc<str>,
+}
+
+/// Who calls, known by its key.
+#[derive(Clone, Debug)]
+pub(crate) struct Caller {
+    key: Arc<Key>,
+    budgets: Budgets,
+}
+
+impl Keys {
+    /// `None`: there are no keys, and callers are told apart by their credentials.
+    pub(crate) fn new(settings: &Settings, budgets: &Budgets, clock: &WallClock) -> Option<Self> {
+        if settings.keys.is_empty() {
+            return None;
+        }
+        let key = |of: &VirtualKey| {
+            budgets.limit(&of.name, limits(of));
+            let tenant = of.tenant.clone().unwrap_or_else(|| of.name.clone());
+            let of = of.clone();
+            (of.hash, Arc::new(Key { of, tenant }))
+        };
+        Some(Self {
+            by_hash: settings.keys.iter().map(key).collect(),
+            budgets: budgets.clone(),
+            clock: clock.clone(),
+        })
+    }
+
+    /// Who has the key of this name.
+    pub(crate) fn named(&self, name: Option<&str>) -> Result<Caller, Refusal> {
+        let mut keys = self.by_hash.values();
+        let found = name.and_then(|name| keys.find(|key| *key.of.name == *name));
+        let Some(key) = found else {
+            let message =
+                "expected `key`, the name of a virtual key: its answers are those of its tenant";
+            return Err(Refusal::bad(message).param("key"));
+        };
+        Ok(Caller {
+            key: key.clone(),
+            budgets: self.budgets.clone(),
+        })
+    }
+
+    /// Who sends this. Its credentials are taken off: no provider is to see them.
+    pub(crate) fn caller(&self, headers: &mut HeaderMap) -> Result<Caller, Refusal> {
+        let mut found = None;
+        let mut sent = false;
+        for name in CREDENTIALS {
+            for value in headers.get_all(name) {
+                sent = true;
+                let hash = blake3::hash(secret(name, value.as_bytes()));
+                found = found.or_else(|| self.by_hash.get(hash.as_bytes()));
+            }
+        }
+        for name in CREDENTIALS {
+            headers.remove(name);
+        }
+        let Some(key) = found else {
+            return Err(Refusal::unauthorized(match sent {
+                true => "the key is not known here",
+                false => "there is no key: send it as `authorization: Bearer …`, or as `x-api-key`",
+            }));
+        };
+        if key.of.expires.is_some_and(|end| self.clock.now() >= end) {
+            let message = format!("the key {:?} has expired", key.of.name);
+            return Err(Refusal::unauthorized(message));
+        }
+        Ok(Caller {
+            key: key.clone(),
+            budgets: self.budgets.clone(),
+        })
+    }
+}
+
+impl Caller {
+    pub(crate) fn name(&self) -> &Arc<str> {
+        &self.key.of.name
+    }
+
+    pub(crate) fn tenant(&self) -> &str {
+        &self.key.tenant
+    }
+
+    /// Counts a request, unless a limit is reached.
+    pub(crate) fn admit(&self) -> Result<(), Refusal> {
+        self.budgets
+            .admit(self.name())
+            .map_err(|used_up| spent(&used_up))
+    }
+
+    /// Charges what attempts cost.
+    pub(crate) fn payer(&self) -> Arc<dyn AttemptListener> {
+        self.budgets.payer(self.name())
+    }
+
+    /// Whether it may ask for this name.
+    pub(crate) fn may_ask(&self, model: &str) -> bool {
+        let models = self.key.of.models.as_ref();
+        models.is_none_or(|models| models.iter().any(|known| **known == *model))
+    }
+
+    /// Refuses what it may not ask for.
+    pub(crate) fn check(&self, model: &str, named: Named, names: &Names) -> Result<(), Refusal> {
+        let routes = names.routes();
+        let allowed = match named {
+            Named::Auto => routes.iter().all(|of| self.may_take(&of.name, &of.model)),
+            Named::Route(at) => self.may_take(&routes[at].name, &routes[at].model),
+            Named::Other => self.may_ask(model),
+        };
+        if allowed {
+            return Ok(());
+        }
+        let known = self.key.of.models.as_deref().unwrap_or_default();
+        let known = known.join(", ");
+        let message = format!(
+            "the key {:?} may not use the model `{model}`: it may use {known}",
+            self.name()
+        );
+        let refusal = Refusal::new(StatusCode::FORBIDDEN, message);
+        Err(refusal.param("model").code("model_not_allowed"))
+    }
+
+    /// Refuses endpoints that are passed on as they are: nobody knows what they cost.
+    pub(crate) fn check_other(&self) -> Result<(), Refusal> {
+        if self.key.of.other_endpoints {
+            return Ok(());
+        }
+        let message = format!(
+            "the key {:?} may not use this endpoint: only chat completions, embeddings and models",
+            self.name()
+        );
+        Err(Refusal::new(StatusCode::FORBIDDEN, message).code("endpoint_not_allowed"))
+    }
+
+    /// A route is allowed by its name, or by that of its model.
+    fn may_take(&self, route: &str, model: &str) -> bool {
+        self.may_ask(route) || self.may_ask(model)
+    }
+}
+
+/// The key in the value of a header.
+fn secret<'a>(header: &str, value: &'a [u8]) -> &'a [u8] {
+    let scheme = value.split_at_checked(7).filter(|(scheme, _)| {
+        header == header::AUTHORIZATION.as_str() && scheme.eq_ignore_ascii_case(b"bearer ")
+    });
+    scheme.map_or(value, |(_, key)| key).trim_ascii()
+}
+
+fn limits(of: &VirtualKey) -> impl Iterator<Item = Budget> {
+    let requests = of.requests_per_minute;
+    let requests = requests.map(|most| Budget::requests(most, Window::MINUTE));
+    let hour = of
+        .usd_per_hour
+        .map(|most| Budget::dollars(most, Window::HOUR));
+    let day = of
+        .usd_per_day
+        .map(|most| Budget::dollars(most, Window::DAY));
+    [requests, hour, day].into_iter().flatten()
+}
+
+fn spent(used_up: &Exhausted) -> Refusal {
+    let refusal = Refusal::new(StatusCode::TOO_MANY_REQUESTS, used_up.to_string());
+    let refusal = refusal.retry_after(used_up.retry_after());
+    refusal.code(match used_up.unit() {
+        Unit::Usd => "insufficient_quota",
+        Unit::Requests => "rate_limit_exceeded",
+    })
+}
