@@ -177,7 +177,24 @@ fn apm(settings: &Settings, telemetry: &Telemetry, clock: &WallClock) -> ApmLaye
         let provider = route.provider.clone().unwrap_or_else(|| first.clone());
         apm = apm.route(route.name.clone(), route.model.clone(), provider);
     }
+    for provider in &settings.providers {
+        if let Some((host, port)) = server(&provider.base_url) {
+            apm = apm.server(provider.name.clone(), host, port);
+        }
+    }
     apm
+}
+
+/// Host and port of a URL; `None`: of the simulated provider, which is nowhere.
+fn server(base_url: &str) -> Option<(String, u16)> {
+    let url: http::Uri = base_url.parse().ok()?;
+    let default = if url.scheme_str() == Some("http") {
+        80
+    } else {
+        443
+    };
+    let port = url.port_u16().unwrap_or(default);
+    Some((url.host()?.to_owned(), port))
 }
 
 /// The bundled prices, over them the simulated ones, the user's file, and what routes say themselves.
@@ -262,4 +279,22 @@ fn cache(settings: &Settings, clock: &WallClock, store: BoxStore) -> CacheLayer<
 pub(crate) fn secret(settings: &Settings) -> Option<FingerprintSecret> {
     let key = settings.cache.key.as_ref()?;
     Some(FingerprintSecret::new(key.expose().as_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_name_the_host_and_the_port_of_a_provider() {
+        for (url, expected) in [
+            ("https://api.openai.com/v1", Some(("api.openai.com", 443))),
+            ("http://127.0.0.1:8081/v1", Some(("127.0.0.1", 8081))),
+            ("http://models/v1", Some(("models", 80))),
+            ("", None),
+        ] {
+            let expected = expected.map(|(host, port)| (host.to_owned(), port));
+            assert_eq!(server(url), expected, "{url}");
+        }
+    }
 }
