@@ -19,6 +19,11 @@ pub trait LlmResponse {
         None
     }
 
+    /// The same place, to look at what was read ahead: for judges of streamed answers. Implement both or neither.
+    fn stream(&self) -> Option<&ChunkStream<Self::Chunk>> {
+        None
+    }
+
     /// What a whole answer used; a stream tells it in its chunks.
     fn usage(&self) -> Option<Usage>;
 
@@ -34,6 +39,12 @@ pub trait LlmResponse {
 
     /// Why a whole answer ends where it ends. `None`: it is complete (as embeddings are).
     fn finish(&self) -> Option<Finish> {
+        None
+    }
+
+    /// How sure the model was of a whole answer, where the provider tells: by how much each token was likelier than the next
+    /// likeliest one, in natural logarithms, on average.
+    fn margin(&self) -> Option<f32> {
         None
     }
 

@@ -4,7 +4,7 @@ use std::{fmt, ops::Range};
 use bytes::Bytes;
 use obs_core::{BoxError, Error, Finish, Operation, Role, Usage};
 
-use crate::{Edit, Event, InvalidRequest, Piece};
+use crate::{Edit, Event, InvalidRequest, Piece, sse};
 
 /// One endpoint of the interface of one kind of provider.
 ///
@@ -47,6 +47,13 @@ pub trait Format: fmt::Debug + Sized + Send + Sync + 'static {
     /// Visits the text that the model wrote, of a whole answer.
     fn visit_text(body: &str, visit: &mut dyn FnMut(&str));
 
+    /// By how much each token of a whole answer was likelier than the next likeliest one, in natural logarithms, on average; `None`
+    /// where that is not told.
+    #[must_use]
+    fn margin(_body: &str) -> Option<f32> {
+        None
+    }
+
     /// The events of a stream that says what this whole answer says.
     ///
     /// # Errors
@@ -63,10 +70,10 @@ pub trait Format: fmt::Debug + Sized + Send + Sync + 'static {
     /// [may be shown](crate::own_error).
     fn error_body(error: &Error) -> Bytes;
 
-    /// The name of the event that tells of an error.
+    /// The event that tells of an error in a stream, and ends it.
     #[must_use]
-    fn error_event(_body: &[u8]) -> Option<&'static str> {
-        None
+    fn error_event(error: &Error) -> Bytes {
+        sse::encode(None, &Self::error_body(error))
     }
 }
 

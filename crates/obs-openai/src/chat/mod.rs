@@ -3,6 +3,7 @@ mod answer;
 mod begun;
 mod compose;
 mod event;
+mod margin;
 mod merge;
 mod message;
 mod messages;
@@ -53,6 +54,10 @@ impl Format for Chat {
 
     fn visit_text(body: &str, visit: &mut dyn FnMut(&str)) {
         answer::visit_text(body, visit);
+    }
+
+    fn margin(body: &str) -> Option<f32> {
+        margin::margin(body)
     }
 
     fn split(body: &str) -> Result<Vec<Event>, BoxError> {

@@ -146,6 +146,13 @@ impl<F: Format> LlmResponse for Response<F> {
         }
     }
 
+    fn stream(&self) -> Option<&ChunkStream<Chunk<F>>> {
+        match &self.content {
+            Content::Stream(chunks) => Some(chunks),
+            Content::Whole(_) => None,
+        }
+    }
+
     fn usage(&self) -> Option<Usage> {
         self.facts()?.0.usage
     }
@@ -163,6 +170,10 @@ impl<F: Format> LlmResponse for Response<F> {
     /// Of several answers the reason of one that is not complete, if there is one.
     fn finish(&self) -> Option<Finish> {
         self.facts()?.0.finish
+    }
+
+    fn margin(&self) -> Option<f32> {
+        F::margin(str::from_utf8(self.body()?).ok()?)
     }
 
     fn visit_text(&self, visit: &mut dyn FnMut(&str)) {
