@@ -114,7 +114,8 @@ impl LedgerLayer {
     }
 
     /// Hands over what is held back: of work without a caller it is only known after some seconds that nobody pays for it. It is told with the
-    /// next call after that; at the end of a process this tells it at once, when no call is under way any more.
+    /// next call after that; at the end of a process this tells it at once, when no call is under way any more. Whoever
+    /// still holds the journal of a call holds back what that call set off.
     pub fn settle(&self) {
         self.shared.settle(true);
     }

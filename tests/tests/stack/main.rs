@@ -1,6 +1,7 @@
 //! The whole stack over a scripted model: apm > timeout > cache > router > attempt timeout > attempt > model.
 mod books;
 mod deadlines;
+mod entries;
 mod faults;
 mod flights;
 mod ledger;
