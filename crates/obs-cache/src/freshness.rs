@@ -77,15 +77,18 @@ impl Windows {
 /// The time to live of one answer: up to this part shorter, so that answers that were kept together do not end
 /// together. The same for the same key and moment.
 pub(crate) fn jittered(ttl: Duration, part: f64, key: &Key, created: Timestamp) -> Duration {
+    let shortened = ttl.mul_f64(1.0 - part * share_of(key, created.as_millis()));
+    shortened.max(Duration::from_millis(1))
+}
+
+/// A number from 0 to below 1 that looks like chance, the same for the same key and number.
+pub(crate) fn share_of(key: &Key, number: u64) -> f64 {
     let word = key.id().first_chunk().copied().unwrap_or_default();
     // SplitMix64: all bits of both count.
-    let mut bits =
-        u64::from_le_bytes(word) ^ created.as_millis().wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let mut bits = u64::from_le_bytes(word) ^ number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
     bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    let share = (bits >> 11) as f64 / (1_u64 << 53) as f64;
-    let shortened = ttl.mul_f64(1.0 - part * share);
-    shortened.max(Duration::from_millis(1))
+    (bits >> 11) as f64 / (1_u64 << 53) as f64
 }
 
 #[cfg(test)]

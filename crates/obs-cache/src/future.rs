@@ -168,7 +168,7 @@ where
                     let lookup = lookup.take().expect("present");
                     match lookup.found(found, *since) {
                         Found::Hit(answer) => return Poll::Ready(Ok(answer)),
-                        Found::Stale(answer, lookup) => {
+                        Found::Renew(answer, lookup) => {
                             lookup.refresh();
                             return Poll::Ready(Ok(answer));
                         }
@@ -216,6 +216,9 @@ where
         mut lookup: Lookup<S, R, St>,
         spared: Option<Spared<S::Response>>,
     ) -> Result<State<S, R, St>, Error> {
+        if let Some(refusal) = lookup.refusal() {
+            return Err(refusal);
+        }
         if lookup.call.context.cache.only_if_cached {
             lookup.tally.end(Ended::Miss);
             let note = CacheNote::new(CacheStatus::Miss);

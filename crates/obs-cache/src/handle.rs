@@ -33,7 +33,7 @@ impl<St: Store> CacheHandle<St> {
         Self { layer }
     }
 
-    /// Deletes the answer to this call: of its tenant, in its namespace. No error if there is none.
+    /// Deletes the answer to this call, or its refusal: of its tenant, in its namespace. No error if there is none.
     ///
     /// Other processes that hold it in their memory ([`Tiered`](crate::Tiered)) hold it until it is no longer fresh:
     /// there, [`purge_namespace`](Self::purge_namespace) reaches all.
@@ -71,12 +71,16 @@ impl<St: Store> CacheHandle<St> {
         let begun = place.begun.clone();
         let reading = self.layer.store.generation(place.namespace.as_deref());
         let store = self.layer.store.clone();
+        let refusals = self.layer.settings.refusals.clone();
         async move {
             let generation: Generation = match reading {
                 Reading::Known(generation) => generation,
                 Reading::Asking(asking) => asking.await?,
             };
             let key = key::end(begun, Derived::From(generation));
+            if let Some(refusals) = refusals {
+                refusals.forget(&key);
+            }
             store.delete(&key).await
         }
     }

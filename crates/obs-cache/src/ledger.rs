@@ -27,6 +27,7 @@ pub(crate) struct Ledger {
     bypassed: PerOperation<Count>,
     cancelled: PerOperation<Count>,
     failed: PerOperation<Count>,
+    negative: PerOperation<Count>,
     saved: PerOperation<Dollars>,
     pub(crate) refreshes: Refreshes,
     pub(crate) bad_hits: PerOperation<Count>,
@@ -42,6 +43,8 @@ pub(crate) struct Refreshes {
     pub(crate) done: PerOperation<Count>,
     pub(crate) failed: PerOperation<Count>,
     pub(crate) dropped: PerOperation<Count>,
+    /// Of all of these: set off before the answer's time was over.
+    pub(crate) early: PerOperation<Count>,
 }
 
 /// Counts of answers that were compared with the one before.
@@ -61,6 +64,8 @@ pub(crate) enum Ended {
     Bypassed,
     /// It waited for another's call, which failed.
     Failed,
+    /// It was given a refusal of before.
+    Refused,
     /// It was dropped, or had no more time.
     Left,
 }
@@ -107,12 +112,14 @@ impl Ledger {
             bypassed: self.bypassed.sum(),
             cancelled: self.cancelled.sum(),
             followers_failed: self.failed.sum(),
+            negative: self.negative.sum(),
             saved: self.saved.iter().map(|(_, saved)| saved.get()).sum(),
             store_faults: self.faults.sum(),
             bad_hits: self.bad_hits.sum(),
             refreshes: self.refreshes.done.sum(),
             refreshes_failed: self.refreshes.failed.sum(),
             refreshes_dropped: self.refreshes.dropped.sum(),
+            refreshes_early: self.refreshes.early.sum(),
             renewals: self.renewals.same.sum() + self.renewals.changed.sum(),
             renewals_changed: self.renewals.changed.sum(),
             ttls: Vec::new(),
@@ -156,6 +163,7 @@ impl Tally {
             Ended::Miss => &ledger.misses,
             Ended::Bypassed => &ledger.bypassed,
             Ended::Failed => &ledger.failed,
+            Ended::Refused => &ledger.negative,
             Ended::Left => &ledger.cancelled,
         };
         counts[self.operation].inc();

@@ -37,6 +37,15 @@
 //! With [`adaptive_ttl`](CacheLayer::adaptive_ttl) the time to live is learned for each class of answers, from when they
 //! are asked for again and from how often a renewed one says something else; see [`AdaptiveTtl`].
 //!
+//! With [`early_refresh`](CacheLayer::early_refresh) an answer that is in use is renewed before its time is over, so that
+//! nobody waits for a new one.
+//!
+//! # Refusals
+//!
+//! With [`negative_ttl`](CacheLayer::negative_ttl) a refusal that the same call would meet again (context too long, content
+//! filter, unknown model) is given again for a short while, with the status `negative`. It is neither a hit nor a miss,
+//! and saves nothing, since refusals are not billed.
+//!
 //! # Removing answers
 //!
 //! [`CacheLayer::handle`] gives a [`CacheHandle`]: it deletes the answer to one call, purges a namespace or everything in
@@ -49,9 +58,10 @@
 //! Each call once, in [`Stats`] and in the metrics alike, all with the label `operation`: `cache_hits_total` (of
 //! which `cache_stale_total` and `cache_coalesced_total`), `cache_misses_total`, `cache_bypass_total`,
 //! `cache_cancelled_total` (dropped, or out of time, before there was an answer), `cache_followers_failed_total`
-//! (waited for another's call, which failed). A call that fails is a miss of its oldest caller.
+//! (waited for another's call, which failed), `cache_negative_total` (given a refusal of before). A call that fails is a miss of its oldest caller.
 //! `cache_hit_rate` is hits among hits and misses; `cache_cost_savings_usd` what the answers of hits had cost;
-//! `cache_bad_hits_total` and `cache_refreshes_total` (label `outcome`: done, failed, dropped) are no calls, and in none of the above.
+//! `cache_bad_hits_total`, `cache_refreshes_total` (label `outcome`: done, failed, dropped) and
+//! `cache_early_refreshes_total` (set off before the end) are no calls, and in none of the above.
 //! `cache_latency` (seconds, label `hit`) the time of look-up and decoding, `cache_hit_age` how old the stored answers were
 //! that were given, `cache_ttl` for how long those are good that are kept. `cache_renewals_total` (label `changed`) counts
 //! answers that were compared with the one before, where times to live are learned. Stores add `cache_entries`, `cache_bytes`,
@@ -72,16 +82,19 @@
 
 mod adaptive;
 mod clock;
+mod early;
 mod entry;
 mod error;
 mod flight;
 mod freshness;
 mod future;
 mod handle;
+mod keep;
 mod key;
 mod layer;
 mod ledger;
 mod lookup;
+mod negative;
 mod refresh;
 mod service;
 mod settings;

@@ -2,22 +2,21 @@
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
-    time::Duration,
 };
 
-use obs_core::{BoxError, CacheNote, CacheStatus, Call, Error, Key, LlmRequest, Purpose, Replay};
+use obs_core::{BoxError, CacheNote, CacheStatus, Call, Error, Key, LlmRequest, Replay};
 use tokio::time::Instant;
 use tower::util::Oneshot;
 use tower_service::Service;
 
 use crate::{
-    Entry, Fallbacks, Store, StoreFault, Timestamp,
+    Entry, Store, StoreFault, Timestamp,
     adaptive::Learning,
-    flight::{self, Landed, Plan, Waiter},
+    flight::{self, Plan, Waiter},
     freshness::Verdict,
+    keep::keep,
     ledger::{Ended, Tally},
     service::Shared,
-    settings::Settings,
     spare::Spare,
 };
 
@@ -31,6 +30,8 @@ pub(crate) struct Lookup<S, R, St> {
     pub(crate) shared: Arc<Shared<St>>,
     pub(crate) tally: Tally,
     pub(crate) learning: Option<Learning>,
+    /// Whether a refresh would be before its time.
+    pub(crate) early: bool,
 }
 
 /// Whether an equal call that is under way will do.
@@ -47,7 +48,7 @@ pub(crate) enum Joining {
 pub(crate) enum Found<T, L> {
     Hit(T),
     /// An answer that should be renewed.
-    Stale(T, Box<L>),
+    Renew(T, Box<L>),
     /// Boxed, because it is large and the rarer case.
     Nothing(Box<L>, Option<Spared<T>>),
 }
@@ -120,9 +121,9 @@ where
             }
             Some((ended, status)) => {
                 self.hit(&entry, ended, status);
-                match ended {
-                    Ended::Stale => Found::Stale(answer, Box::new(self)),
-                    _ => Found::Hit(answer),
+                match ended == Ended::Stale || self.is_due(&entry) {
+                    true => Found::Renew(answer, Box::new(self)),
+                    false => Found::Hit(answer),
                 }
             }
         }
@@ -152,6 +153,28 @@ where
         note.saved = saved;
         let journal = &self.call.context.journal;
         journal.with(|report| report.cache = Some(note));
+    }
+
+    /// Whether this hit sets off a refresh of an answer that is fresh.
+    fn is_due(&mut self, entry: &Entry) -> bool {
+        let Some(early) = &self.shared.settings.early else {
+            return false;
+        };
+        let left = entry.fresh_until.since(self.now);
+        self.early = early.is_due(self.tally.operation(), &self.key, left);
+        self.early
+    }
+
+    /// The refusal that the same call met before.
+    pub(crate) fn refusal(&mut self) -> Option<Error> {
+        let refusals = self.shared.settings.refusals.as_ref();
+        let refusals = refusals.filter(|_| self.joining == Joining::Together)?;
+        let context = &self.call.context;
+        let found = refusals.find(&self.key, self.now, context.cache.max_age)?;
+        self.tally.end(Ended::Refused);
+        let note = CacheNote::new(CacheStatus::Negative);
+        context.journal.with(|report| report.cache = Some(note));
+        Some(found)
     }
 
     /// Counts a fault; what cannot be read is removed, so that it is not read again.
@@ -200,35 +223,25 @@ where
         let start = || {
             let (inner, mut call) = own.take().expect("starts once");
             call.context = flight::context(&call.context);
-            let keeper = shared.clone();
+            let (keeper, caller) = (shared.clone(), shared.clone());
+            let began = shared.settings.early.is_some().then(Instant::now);
             Plan {
                 context: call.context.clone(),
                 capacity: shared.settings.max_entry_bytes,
                 keep: Box::new(move |landed| {
-                    let (settings, ledger) = (&keeper.settings, &keeper.ledger);
-                    let now = settings.clock.now();
-                    let Some(mut entry) = entry(settings, landed, now) else {
-                        return;
-                    };
-                    if let Some(learning) = &learning {
-                        let counts = &ledger.renewals;
-                        match renewed::<S::Response>(learning, &key, &entry) {
-                            Some(true) => counts.changed[operation].inc(),
-                            Some(false) => counts.same[operation].inc(),
-                            None => {}
-                        }
+                    let took = began.map(|began| Instant::now().saturating_duration_since(began));
+                    if let (Some(early), Some(took)) = (&keeper.settings.early, took) {
+                        early.took(operation, took);
                     }
-                    let ttl = learning.map_or(settings.ttl, |learning| learning.ttl());
-                    let ttl = settings.jittered(ttl, &key, now);
-                    ledger.lives(operation, ttl);
-                    entry.fresh_until = now.after(ttl);
-                    // Past its freshness, for as long as it may be of use.
-                    entry.keep_until = entry.fresh_until.after(settings.stale.longest());
-                    keeper.store.put(&key, entry, now);
+                    keep::<S::Response, _>(&keeper, &key, operation, learning.as_ref(), landed);
                 }),
-                call: Box::pin(
-                    async move { Oneshot::new(inner, call).await.map_err(Error::from_any) },
-                ),
+                call: Box::pin(async move {
+                    let ended = Oneshot::new(inner, call).await.map_err(Error::from_any);
+                    if let Some(refusals) = &caller.settings.refusals {
+                        refusals.note(&key, &ended, caller.settings.clock.now());
+                    }
+                    ended
+                }),
             }
         };
         let flights = &shared.flights;
@@ -239,40 +252,4 @@ where
         };
         Some(Aboard { waiter, own })
     }
-}
-
-/// Whether the answer says something else than the one before; `None`: there is none to compare it with.
-fn renewed<T: Replay>(learning: &Learning, key: &Key, entry: &Entry) -> Option<bool> {
-    let digest = || {
-        let mut digest = blake3::Hasher::new();
-        let answer = T::decode(&entry.body, false).ok()?;
-        answer.visit_meaning(&mut |part| _ = digest.update(part));
-        let digest = digest.finalize();
-        digest.as_bytes().first_chunk().copied()
-    };
-    // An answer may be of anybody's code, and is kept all the same.
-    let digest = catch_unwind(AssertUnwindSafe(digest)).ok().flatten()?;
-    learning.renewed(key, u64::from_le_bytes(digest), entry.created)
-}
-
-/// What is kept of an answer, but for how long; `None`: nothing.
-fn entry(settings: &Settings, landed: Landed<'_>, now: Timestamp) -> Option<Entry> {
-    if !landed.is_complete || landed.body.len() > settings.max_entry_bytes {
-        return None;
-    }
-    let chosen = landed.report.chosen();
-    let fallback = chosen.is_some_and(|attempt| attempt.purpose == Purpose::Fallback);
-    if fallback && settings.fallbacks == Fallbacks::Forget {
-        return None;
-    }
-    let mut entry = Entry::new(landed.body.clone(), now, Duration::ZERO);
-    entry.paid = landed.report.paid();
-    entry.usage = landed.usage;
-    entry.fallback = fallback;
-    if let Some(attempt) = chosen {
-        let model = attempt.answered.as_ref().unwrap_or(&attempt.asked);
-        entry.model = Some(model.clone());
-        entry.route.clone_from(&attempt.route);
-    }
-    Some(entry)
 }

@@ -87,7 +87,7 @@ where
         if !shared.resting.wake(&key, self.now, settings.ttl) {
             return;
         }
-        let operation = self.tally.operation();
+        let (operation, early) = (self.tally.operation(), self.early);
         self.call.context = context(&self.call.context, settings.refresh_limit);
         self.tally = Tally::uncounted(shared.ledger.clone(), operation);
         self.joining = Joining::First;
@@ -108,9 +108,13 @@ where
                 }
             }
         };
+        let counts = &shared.ledger.refreshes;
+        if early {
+            counts.early[operation].inc();
+        }
         if background.spawn(work).is_err() {
             shared.resting.forget(&key);
-            shared.ledger.refreshes.dropped[operation].inc();
+            counts.dropped[operation].inc();
         }
     }
 }

@@ -116,6 +116,7 @@ where
             inner: self.inner.clone(),
             key: shared.settings.key_of(&call, derived),
             learning: shared.settings.learning(&call),
+            early: false,
             call,
             now: shared.settings.clock.now(),
             joining,

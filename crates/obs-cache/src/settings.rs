@@ -6,9 +6,11 @@ use obs_core::{Call, FingerprintSecret, Key, LlmRequest};
 use crate::{
     Clock, Stats, Timestamp,
     adaptive::{Learner, Learning},
+    early::Early,
     freshness::{Windows, jittered},
     key::{self, Derived},
     ledger::Ledger,
+    negative::Refusals,
     refresh::Refresh,
 };
 
@@ -18,6 +20,8 @@ pub(crate) struct Settings {
     /// The largest part by which the time to live of one answer is shorter.
     pub(crate) jitter: f64,
     pub(crate) learner: Option<Arc<Learner>>,
+    pub(crate) refusals: Option<Refusals>,
+    pub(crate) early: Option<Early>,
     pub(crate) stale: Windows,
     pub(crate) refresh: Option<Refresh>,
     pub(crate) refresh_limit: Duration,
@@ -84,6 +88,8 @@ impl Default for Settings {
             ttl: Duration::from_secs(3600),
             jitter: 0.05,
             learner: None,
+            refusals: None,
+            early: None,
             stale: Windows::default(),
             refresh: None,
             refresh_limit: Duration::from_secs(60),

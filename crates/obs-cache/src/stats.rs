@@ -4,7 +4,8 @@ use obs_core::Usd;
 use crate::ClassTtl;
 
 /// What a [`CacheLayer`](crate::CacheLayer) counted so far: the same figures as its metrics. Each call is counted
-/// once, however it ends: as a hit, a miss, bypassed, cancelled, or a follower that failed.
+/// once, however it ends: as a hit, a miss, bypassed, refused as before, cancelled, or a follower that
+/// failed.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct Stats {
@@ -22,6 +23,8 @@ pub struct Stats {
     pub cancelled: u64,
     /// Calls that waited for another's call, which failed.
     pub followers_failed: u64,
+    /// Calls that were given a refusal which the same call had met before.
+    pub negative: u64,
     /// What the answers of hits had cost when they were made, as far as that is known.
     pub saved: Usd,
     /// Faults of the store in look-ups. None of them failed a call.
@@ -34,6 +37,8 @@ pub struct Stats {
     pub refreshes_failed: u64,
     /// Refreshes that there was no room for.
     pub refreshes_dropped: u64,
+    /// Refreshes, of whatever end, that were set off before the time of the answer was over.
+    pub refreshes_early: u64,
     /// Answers that were compared with the one before, where times to live are
     /// [learned](crate::CacheLayer::adaptive_ttl).
     pub renewals: u64,
@@ -54,6 +59,7 @@ impl Stats {
     /// All calls that have ended.
     #[must_use]
     pub const fn calls(&self) -> u64 {
-        self.hits + self.misses + self.bypassed + self.cancelled + self.followers_failed
+        let given = self.hits + self.misses + self.bypassed + self.negative;
+        given + self.cancelled + self.followers_failed
     }
 }

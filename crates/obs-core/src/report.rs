@@ -62,6 +62,8 @@ pub enum CacheStatus {
     Coalesced,
     /// The cache was not asked.
     Bypass,
+    /// It is a refusal that was given to the same call before.
+    Negative,
 }
 
 /// What a router decided.
@@ -102,6 +104,7 @@ impl CacheStatus {
             Self::Miss => "miss",
             Self::Coalesced => "coalesced",
             Self::Bypass => "bypass",
+            Self::Negative => "negative",
         }
     }
 }

@@ -3,7 +3,9 @@ use std::{sync::Arc, time::Duration};
 
 use obs_core::Background;
 
-use crate::{AdaptiveTtl, CacheLayer, adaptive::Learner, refresh::Refresh};
+use crate::{
+    AdaptiveTtl, CacheLayer, adaptive::Learner, early::Early, negative::Refusals, refresh::Refresh,
+};
 
 impl<St> CacheLayer<St> {
     /// For how long an answer is given again: an hour by default. It is kept in milliseconds.
@@ -87,6 +89,49 @@ impl<St> CacheLayer<St> {
     #[must_use]
     pub fn adaptive_ttl(mut self, settings: AdaptiveTtl) -> Self {
         self.settings.learner = Some(Arc::new(Learner::new(settings)));
+        self
+    }
+
+    /// Renews answers that are in use before their time is over, by this `Background`. Not by default.
+    ///
+    /// Each hit draws, and is the more likely to set off a refresh the less time is left and the longer calls of
+    /// its operation take (their mean is learned): the way of Vattani and others, "Optimal Probabilistic Cache Stampede
+    /// Prevention" (2015). `beta` is 1 for the best choice where a miss costs as much as a refresh, and larger
+    /// to be earlier. What is asked for once an hour is not renewed; what is asked for all the time is never missed. The hit itself is a
+    /// hit as any other. For refreshes the same holds as with [`stale_while_revalidate`](Self::stale_while_revalidate),
+    /// and if both are set, the `Background` given last does both.
+    ///
+    /// # Panics
+    ///
+    /// With a `beta` that is not above zero, and finite.
+    #[must_use]
+    pub fn early_refresh(mut self, beta: f64, background: Background) -> Self {
+        let is_factor = beta > 0.0 && beta.is_finite();
+        assert!(is_factor, "beta is a factor above zero; 1 is the usual one");
+        self.settings.early = Some(Early::new(beta));
+        self.settings.refresh = Some(Refresh::new(background));
+        self
+    }
+
+    /// For so long a refusal that will repeat is given again in place of a call: that the prompt is too long for the
+    /// model, that a filter refused it, or that the request is wrong, such as one for a model that there is not. Not at all by
+    /// default.
+    ///
+    /// In memory, 4096 refusals at most, to the same tenant alone. Who says `no-cache` is not given any, and an answer that is
+    /// kept goes before. Half a minute spares a provider the retries of a broken client, and is soon over when a
+    /// model has been added.
+    ///
+    /// # Panics
+    ///
+    /// With zero: leave it out instead.
+    #[must_use]
+    pub fn negative_ttl(mut self, ttl: Duration) -> Self {
+        let lasts = !ttl.is_zero();
+        assert!(
+            lasts,
+            "a refusal that is kept for no time is not kept: leave negative_ttl out"
+        );
+        self.settings.refusals = Some(Refusals::new(ttl));
         self
     }
 }

@@ -61,6 +61,18 @@ impl Ledger {
         );
         self.count(
             metrics,
+            "cache_negative_total",
+            "Calls that were given a refusal which the same call had met before.",
+            |ledger, operation| ledger.negative[operation].get(),
+        );
+        self.count(
+            metrics,
+            "cache_early_refreshes_total",
+            "Refreshes that were set off before the time of the answer was over.",
+            |ledger, operation| ledger.refreshes.early[operation].get(),
+        );
+        self.count(
+            metrics,
             "cache_bad_hits_total",
             "Answers that were reported as wrong, and deleted.",
             |ledger, operation| ledger.bad_hits[operation].get(),

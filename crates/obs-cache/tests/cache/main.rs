@@ -9,6 +9,7 @@ mod flights;
 mod keys;
 mod managing;
 mod memory;
+mod negative;
 mod payer;
 mod plain;
 mod races;

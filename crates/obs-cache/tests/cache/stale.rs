@@ -390,3 +390,53 @@ async fn stale_answers_on_request_are_as_stale_as_the_operator_allows() {
     assert!(!ask("max-stale").await);
     assert_eq!(layer.stats().stale, 3);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_hot_answer_is_renewed_before_its_time_is_over() {
+    let background = Background::new(4);
+    let early = background.clone();
+    let mut around = around_(move |layer| layer.early_refresh(1e9, early));
+    around.background = background;
+    // The mean time of a call is known from the first one.
+    let asked = tokio::spawn(around.cache.clone().oneshot(req(false)));
+    let send = next(&mut around.handle).await;
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    send.send_response(whole("old"));
+    asked.await.unwrap().unwrap();
+    around.wall.advance(9 * MINUTE);
+    for _ in 0..5 {
+        let (answer, report) = around.at_once(req(false));
+        let note = report.cache.unwrap();
+        assert_eq!((&*answer, note.status), ("old", CacheStatus::Hit));
+    }
+    let (call, send) = around.handle.next_request().await.unwrap();
+    assert_eq!(call.context.purpose, Purpose::Refresh);
+    assert!(
+        around.handle.next_request().now_or_never().is_none(),
+        "one at a time"
+    );
+    send.send_response(whole("new"));
+    around.done().await;
+    around.wall.advance(2 * MINUTE);
+    let (answer, report) = around.at_once(req(false));
+    let note = report.cache.unwrap();
+    assert_eq!((&*answer, note.status), ("new", CacheStatus::Hit));
+    let stats = around.cache.stats();
+    assert_eq!((stats.refreshes, stats.stale), (1, 0));
+    assert!(stats.refreshes_early >= 1, "{stats:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_wants_no_call_sets_off_no_early_one() {
+    let background = Background::new(4);
+    let mut around = around_(|layer| layer.early_refresh(1e9, background));
+    let asked = tokio::spawn(around.cache.clone().oneshot(req(false)));
+    let send = next(&mut around.handle).await;
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    send.send_response(whole("old"));
+    asked.await.unwrap().unwrap();
+    let directives = CacheDirectives::default().only_if_cached();
+    assert_eq!(around.at_once(req(false).cache(directives)).0, "old");
+    assert_eq!(around.cache.stats().refreshes_early, 0);
+    assert!(around.handle.next_request().now_or_never().is_none());
+}
