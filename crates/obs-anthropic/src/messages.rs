@@ -1,7 +1,7 @@
 //! The format.
 use bytes::Bytes;
 use obs_core::{BoxError, Error};
-use obs_wire::{AnswerFacts, Event, EventFacts, Format, Headers};
+use obs_wire::{AnswerFacts, Event, EventFacts, Format, Headers, sse};
 
 use crate::{Fields, Progress, answer, error::error_body, event, merge, split};
 
@@ -52,7 +52,7 @@ impl Format for Messages {
         error_body(error)
     }
 
-    fn error_event(_: &[u8]) -> Option<&'static str> {
-        Some("error")
+    fn error_event(error: &Error) -> Bytes {
+        sse::encode(Some("error"), &error_body(error))
     }
 }

@@ -11,12 +11,17 @@ mod embeddings;
 mod error;
 mod finish;
 mod headers;
+mod responses;
 mod usage;
 
 pub use self::{
     chat::{Chat, ChatRequest, Choices},
     embeddings::{EmbeddingRequest, EmbeddingResponse, Embeddings},
     error::{error_body, error_response},
+    responses::{
+        Responses, ResponsesAnswer, ResponsesChunk, ResponsesContent, ResponsesEvents,
+        ResponsesFields, ResponsesProgress, ResponsesRequest,
+    },
 };
 pub use obs_wire::{
     AnswerError, AnswerFault, BuildError, ConnectError, DEADLINE, ErrorDetail, ForwardBody,

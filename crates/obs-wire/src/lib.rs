@@ -22,7 +22,7 @@ mod upstream;
 
 pub use self::{
     answer::{Chunk, Content, Response},
-    edge::{EventBody, error_event, error_response, message, own_error, status},
+    edge::{EventBody, error_response, message, own_error, status},
     error::{AnswerError, AnswerFault, ConnectError, ErrorDetail, TransportError, UpstreamError},
     format::{AnswerFacts, EventFacts, Format, Found, Headers, Mark, View},
     piece::Piece,

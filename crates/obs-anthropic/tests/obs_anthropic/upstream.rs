@@ -6,7 +6,7 @@ use obs_anthropic::{
     MessagesRequest, MessagesResponse, UpstreamError, ask, error_response, upstream,
 };
 use obs_core::{Error, ErrorKind, LlmResponse};
-use obs_wire::Event;
+use obs_wire::{Event, Format};
 use tokio::{net::TcpListener, sync::mpsc};
 use tower::ServiceExt;
 
@@ -129,7 +129,7 @@ async fn an_error_in_a_stream_is_of_its_own_kind_and_keeps_its_words() {
     let (_, error) = collect(send(&base, streamed()).await.unwrap()).await;
     let error = error.unwrap();
     assert_eq!(error.kind(), ErrorKind::Overloaded);
-    let event = obs_wire::error_event::<obs_anthropic::Messages>(&error);
+    let event = obs_anthropic::Messages::error_event(&error);
     assert_eq!(event, ERROR);
 }
 

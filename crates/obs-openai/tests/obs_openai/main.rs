@@ -4,6 +4,7 @@ mod forward;
 mod provider;
 mod replay;
 mod request;
+mod responses;
 mod sse;
 mod upstream;
 mod upstream_errors;

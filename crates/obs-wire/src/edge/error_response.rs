@@ -3,7 +3,7 @@ use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
 use obs_core::{Error, ErrorKind};
 
-use crate::{Format, UpstreamError, json, sse};
+use crate::{Format, UpstreamError, json};
 
 /// An error as an HTTP answer.
 ///
@@ -53,13 +53,6 @@ pub fn message(error: &Error) -> String {
         ErrorKind::Credentials => "the provider refused the credential of this gateway".to_owned(),
         _ => error.to_string(),
     }
-}
-
-/// The event that tells of an error in a stream, and ends it.
-#[must_use]
-pub fn error_event<F: Format>(error: &Error) -> Bytes {
-    let body = F::error_body(error);
-    sse::encode(F::error_event(&body), &body)
 }
 
 /// An error that the provider answered before there was an answer, and that the caller may see.

@@ -9,7 +9,6 @@ use bytes::Bytes;
 use futures_core::Stream;
 use obs_core::{ChunkStream, Error};
 
-use super::error_event;
 use crate::{Chunk, Format};
 
 /// The events of a streamed answer, for a body of type `text/event-stream`.
@@ -65,7 +64,7 @@ impl<F: Format> Stream for EventBody<F> {
                 Some(Ok(chunk)) => chunk.event().encode(),
                 Some(Err(error)) => {
                     this.ended = true;
-                    let event = error_event::<F>(&error);
+                    let event = F::error_event(&error);
                     this.error = Some(error);
                     event
                 }

@@ -2,5 +2,5 @@
 mod error_response;
 mod event_body;
 
-pub use error_response::{error_event, error_response, message, own_error, status};
+pub use error_response::{error_response, message, own_error, status};
 pub use event_body::EventBody;

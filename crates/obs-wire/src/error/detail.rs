@@ -51,12 +51,17 @@ impl ErrorDetail {
     }
 
     fn of_object(object: &str) -> Self {
-        let (mut error, mut plain) = (None, None);
+        let (mut error, mut plain, mut of_response) = (None, None, None);
         let read = json::fields(object, |key, value| match &*key {
             "error" if !json::is_null(value) => error = Some(value),
             "detail" => plain = json::filled_text(value),
+            // An event that tells that a response has failed.
+            "response" => json::field(value, "error", &mut |error| {
+                of_response = Some(error).filter(|error| !json::is_null(error));
+            }),
             _ => {}
         });
+        let error = error.or(of_response);
         match (read, error) {
             (Err(_), _) => Self::default(),
             (Ok(()), Some(error)) => Self::of_error(error),
@@ -115,6 +120,11 @@ mod tests {
             Some("400"),
         );
         check(r#"{"detail":"m"}"#, "m", None);
+        check(
+            r#"{"type":"response.failed","response":{"error":{"code":"c","message":"m"}}}"#,
+            "m",
+            Some("c"),
+        );
     }
 
     #[test]
