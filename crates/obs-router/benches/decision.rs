@@ -6,8 +6,12 @@ use obs_core::{
     AttemptLayer, Call, CallContext, Error, Fingerprint, LlmRequest, LlmResponse, Price,
     PriceTable, Role, Usage,
 };
+use obs_learn::{Dataset, Goal, Online, Trainer};
 use obs_metrics::Metrics;
-use obs_router::{Breaker, Complexity, Policy, Retries, Route, RouterLayer};
+use obs_router::{
+    Breaker, Complexity, ExpectedCost, Gains, Learned, Policy, Retries, Route, RouterLayer,
+    Weighted,
+};
 use tokio::runtime::{Builder, Runtime};
 use tower::{Layer, Service, ServiceExt, service_fn};
 
@@ -76,8 +80,37 @@ fn measure(c: &mut Criterion, name: &str, mut one: impl FnMut()) {
     c.bench_function(&name, |bencher| bencher.iter(&mut one));
 }
 
+/// A model with words: its rows are told apart by them alone.
+fn online() -> Arc<Online> {
+    let mut data = Dataset::new();
+    for row in 0..400 {
+        let hard = row % 3 == 0;
+        let verb = if hard { "Prove" } else { "Spell" };
+        let group = ["a", "b", "c", "d", "e", "f", "g", "h"][row % 8];
+        let prompt = format!("{verb} lemma {row}.");
+        let cheap = if hard { 0.0 } else { 1.0 };
+        let pushed = data.push(Some(group), prompt.as_str(), cheap, 1.0);
+        pushed.expect("a quality");
+    }
+    let training = Trainer::new().train(&data, |_, _| ());
+    let model = training.expect("enough rows").model;
+    Arc::new(Online::new(Arc::new(model), Goal::Share(0.3)).trusting())
+}
+
+fn prices() -> PriceTable {
+    let price = |output| Price::per_million("1", output).expect("is a price");
+    PriceTable::new()
+        .with_model("small", price("1"))
+        .with_model("large", price("10"))
+}
+
 fn decisions(c: &mut Criterion) {
     let context = CallContext::default();
+    let online = online();
+    let learned = Learned::new(online.clone());
+    let worth = "0.01".parse().expect("dollars");
+    let expected = ExpectedCost::new(&routes(), prices(), Gains::new(online, 0.95), worth);
+    let weighted = Weighted::new([("cheap", 9), ("premium", 1)]);
     let rules = Complexity::default();
     let closure = |ask: &Ask, _: &CallContext| {
         if ask.prompt.len() > 500 {
@@ -94,6 +127,15 @@ fn decisions(c: &mut Criterion) {
         measure(c, &format!("decide: complexity, {size}"), || {
             black_box(rules.decide(black_box(&ask), &context));
         });
+        measure(c, &format!("decide: learned, {size}"), || {
+            black_box(learned.decide(black_box(&ask), &context));
+        });
+        measure(c, &format!("decide: expected cost, {size}"), || {
+            black_box(expected.decide(black_box(&ask), &context));
+        });
+        measure(c, &format!("decide: weighted, {size}"), || {
+            black_box(weighted.decide(black_box(&ask), &context));
+        });
     }
 }
 
@@ -102,12 +144,8 @@ fn calls(c: &mut Criterion) {
         .enable_time()
         .build()
         .expect("a runtime");
-    let price = |output| Price::per_million("1", output).expect("is a price");
-    let prices = PriceTable::new()
-        .with_model("small", price("1"))
-        .with_model("large", price("10"));
     let model = service_fn(|_: Ask| future::ready(Ok::<_, Error>(Answer)));
-    let mut bare = AttemptLayer::new(prices).layer(model);
+    let mut bare = AttemptLayer::new(prices()).layer(model);
     let off = Metrics::disabled();
     let cheap = |_: &Ask, _: &CallContext| "cheap";
     let plain = RouterLayer::new(cheap, routes()).metrics(&off);

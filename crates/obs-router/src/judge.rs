@@ -1,7 +1,29 @@
 //! Whether an answer will do.
+mod both;
+mod check;
+mod checked;
+mod consistency;
+mod margin;
+mod number;
+mod parses;
+mod refusals;
+mod seen;
+
 use std::future::{self, Future};
 
 use obs_core::{Call, Commit};
+
+pub use self::{
+    both::{Both, BothFuture},
+    check::{AllOf, AnyOf, Check},
+    checked::Checked,
+    consistency::{Consistency, ConsistencyFuture, agree},
+    margin::Margin,
+    number::Number,
+    parses::Parses,
+    refusals::Refusals,
+    seen::Seen,
+};
 
 /// Says whether an answer will do, or a better route is to be asked: ask the cheap one first, and pay for the good one only
 /// where the answer is not good enough.
@@ -10,7 +32,14 @@ use obs_core::{Call, Commit};
 /// not judged in time goes out. The cost of a rejected answer is part of what the call paid.
 ///
 /// A closure `|call: &Call<R>, answer: &Res| async { .. }` is one, with its arguments annotated; it sees the answer
-/// [complete](Commit::Complete), so that a stream is held back to its end.
+/// [complete](Commit::Complete), so that a stream is held back to its end: its caller waits for the last token before it gets the
+/// first. The judges that are built in do the same.
+///
+/// | judge | accepts |
+/// |---|---|
+/// | [`Checked`] | what a [`Check`] accepts: [`Refusals`], [`Parses`], [`Number`], [`Margin`], a closure, and what [`AllOf`] and [`AnyOf`] make of them |
+/// | [`Consistency`] | what a second answer of the same route agrees with |
+/// | [`Both`] | what two judges accept, the second one asked where the first does |
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not judge answers of the type `{Res}`",
     note = "a judge is a `Judge<{R}, {Res}>`, or a closure `|call: &Call<{R}>, answer: &{Res}| async {{ verdict }}`"
@@ -22,7 +51,8 @@ pub trait Judge<R, Res> {
     /// The verdict to come. What it needs of the answer it takes along.
     type Future: Future<Output = Verdict>;
 
-    /// Judges one answer. A streamed one shows its chunks in [`read_ahead`](obs_core::ChunkStream::read_ahead).
+    /// Judges one answer. A streamed one shows its chunks in [`read_ahead`](obs_core::ChunkStream::read_ahead) of its
+    /// [`stream`](obs_core::LlmResponse::stream).
     fn judge(&self, call: &Call<R>, answer: &Res) -> Self::Future;
 }
 
@@ -38,6 +68,18 @@ pub enum Verdict {
 /// Accepts every answer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct NoJudge;
+
+impl Verdict {
+    /// Of whether it will do.
+    #[must_use]
+    pub const fn of(will_do: bool) -> Self {
+        if will_do {
+            Self::Accept
+        } else {
+            Self::Escalate
+        }
+    }
+}
 
 impl<R, Res> Judge<R, Res> for NoJudge {
     const COMMIT: Commit = Commit::Head;

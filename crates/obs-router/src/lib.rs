@@ -78,7 +78,10 @@ pub use self::{
     decision::{Decision, Target},
     error::InvalidRoutes,
     future::ResponseFuture,
-    judge::{Judge, NoJudge, Verdict},
+    judge::{
+        AllOf, AnyOf, Both, BothFuture, Check, Checked, Consistency, ConsistencyFuture, Judge, Margin,
+        NoJudge, Number, Parses, Refusals, Seen, Verdict, agree,
+    },
     layer::RouterLayer,
     policy::{
         Discernment, DynPolicy, ExpectedCost, Explanation, Forecast, Part, Policy, Qualities, Sticky,

@@ -104,9 +104,17 @@ impl<P> Learned<P> {
     }
 }
 
-impl<R: LlmRequest, P: Policy<R>> Policy<R> for Learned<P> {
-    fn decide(&self, request: &R, context: &CallContext) -> Decision {
-        let seen = self.foresee(request, context);
+impl<P> Learned<P> {
+    /// What follows from that: the decision of a policy that keeps what was foreseen, to tell what came of it later.
+    pub fn conclude<R: LlmRequest>(
+        &self,
+        seen: &obs_learn::Decision,
+        request: &R,
+        context: &CallContext,
+    ) -> Decision
+    where
+        P: Policy<R>,
+    {
         match (seen.by, &self.otherwise) {
             (By::Rule, Some(rule)) => rule.decide(request, context),
             (By::Rule, None) => {
@@ -118,6 +126,12 @@ impl<R: LlmRequest, P: Policy<R>> Policy<R> for Learned<P> {
                 Decision::new(target, Reason::Learned).score(probability(seen.logit))
             }
         }
+    }
+}
+
+impl<R: LlmRequest, P: Policy<R>> Policy<R> for Learned<P> {
+    fn decide(&self, request: &R, context: &CallContext) -> Decision {
+        self.conclude(&self.foresee(request, context), request, context)
     }
 
     fn explain(&self, request: &R, context: &CallContext) -> Option<Explanation> {

@@ -1,0 +1,4 @@
+//! Judges that are built in.
+mod checks;
+mod consistency;
+mod support;
