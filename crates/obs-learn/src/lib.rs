@@ -3,9 +3,10 @@
 //! # What it is made of
 //!
 //! [`Trainer`] makes a [`Model`] of a [`Dataset`], with its [`Comparison`]s and its [`Gate`]. [`Outcomes`] has the figures of any
-//! order of prompts, whoever made it. [`Target`] keeps a share of premium calls; [`Online`] puts model, target, corrections and
+//! order of prompts, whoever made it. [`Target`] keeps a share of premium calls, [`Allowance`] finds the one that dollars a day pay for; [`Online`] puts model, target, corrections and
 //! [`Monitor`] together for traffic. The crate keeps no logs, makes no calls, reads no clock and spawns nothing.
 
+mod allowance;
 mod calibrate;
 mod dataset;
 mod evaluate;
@@ -25,6 +26,7 @@ mod rng;
 mod target;
 mod train;
 mod weights;
+pub use allowance::Allowance;
 pub use calibrate::{Calibration, Line};
 pub use dataset::{BadQuality, Dataset};
 pub use evaluate::{Comparison, Contender, Curve, Estimate, Figures, GRID, Outcomes};

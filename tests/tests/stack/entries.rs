@@ -55,7 +55,7 @@ fn model(dice: Dice) -> Stack {
     let dice = Arc::new(Mutex::new(dice));
     let inner = service_fn(move |ask: Ask| {
         let dice = dice.clone();
-        let mut roll = move |sides| dice.lock().expect("no panic in it").roll(sides);
+        let roll = move |sides| dice.lock().expect("no panic in it").roll(sides);
         let (first, fate) = (roll(1000), roll(1000));
         async move {
             sleep(Duration::from_millis(first)).await;

@@ -1,0 +1,102 @@
+//! A share of premium calls that dollars a day pay for.
+
+/// Time within which what was seen fades to a third, in seconds.
+const MEMORY: f64 = 3600.0;
+/// Seconds of a day.
+const DAY: f64 = 86_400.0;
+/// Time within which what was spent too much, or too little, is made up for, in seconds.
+const MAKES_UP: f64 = DAY / 4.0;
+/// Calls of each route that have to be seen before their mean cost says anything.
+const FEWEST: f64 = 5.0;
+
+/// Finds the share of premium calls that spends so many dollars a day, from what calls cost and how often they come.
+///
+/// It foresees spending by the last hour or so, and makes up for what the hours before cost too much or too little within the next six. It knows no clock: whoever tells it of calls tells the time, in seconds, which should not run backwards.
+#[derive(Clone, Debug)]
+pub struct Allowance {
+    per_day: f64,
+    last: Option<f64>,
+    /// Seconds that were watched, fading as the rest does.
+    watched: f64,
+    cheap: Seen,
+    premium: Seen,
+    /// Dollars that were spent beyond what the time allowed; below zero: less.
+    owed: f64,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Seen {
+    calls: f64,
+    dollars: f64,
+}
+
+impl Allowance {
+    /// So many dollars a day.
+    ///
+    /// # Panics
+    ///
+    /// When that is not a finite number above zero.
+    #[must_use]
+    pub fn new(dollars_a_day: f64) -> Self {
+        assert!(
+            dollars_a_day.is_finite() && dollars_a_day > 0.0,
+            "an allowance is above zero"
+        );
+        Self {
+            per_day: dollars_a_day,
+            last: None,
+            watched: 0.0,
+            cheap: Seen::default(),
+            premium: Seen::default(),
+            owed: 0.0,
+        }
+    }
+
+    /// A call went to this route at this time, and cost so much. A cost that is not finite is not counted.
+    pub fn observe(&mut self, at: f64, premium: bool, dollars: f64) {
+        if !at.is_finite() || !dollars.is_finite() {
+            return;
+        }
+        let passed = (at - self.last.unwrap_or(at)).max(0.0);
+        self.last = Some(at);
+        let kept = (-passed / MEMORY).exp();
+        self.watched = self.watched * kept + MEMORY * (1.0 - kept);
+        for seen in [&mut self.cheap, &mut self.premium] {
+            seen.calls *= kept;
+            seen.dollars *= kept;
+        }
+        // What a quiet night left is not all spent in the morning.
+        let most = self.per_day / 4.0;
+        let owed = self.owed + dollars - self.per_day * passed / DAY;
+        self.owed = owed.clamp(-most, most);
+        let seen = if premium {
+            &mut self.premium
+        } else {
+            &mut self.cheap
+        };
+        seen.calls += 1.0;
+        seen.dollars += dollars;
+    }
+
+    /// The share of premium calls that it pays for, from 0 to 1; `None` before enough calls of both routes were seen.
+    #[must_use]
+    pub fn share(&self) -> Option<f64> {
+        if self.cheap.calls.min(self.premium.calls) < FEWEST || self.watched <= 0.0 {
+            return None;
+        }
+        let (cheap, premium) = (self.cheap.mean(), self.premium.mean());
+        if premium <= cheap {
+            return Some(1.0);
+        }
+        let calls_a_day = (self.cheap.calls + self.premium.calls) / self.watched * DAY;
+        let each = (self.per_day - self.owed * DAY / MAKES_UP) / calls_a_day;
+        // Never none at all: of a route that is not taken nobody hears what it costs.
+        Some(((each - cheap) / (premium - cheap)).clamp(0.01, 1.0))
+    }
+}
+
+impl Seen {
+    fn mean(self) -> f64 {
+        self.dollars / self.calls
+    }
+}
