@@ -20,12 +20,12 @@ use std::{
 use bytes::Bytes;
 use obs_core::{CacheStatus, CallContext, Key, Replay, Report, Usage};
 
-pub(crate) use self::waiter::Waiter;
 use self::{
     seat::Seat,
     shared::Flight,
     state::{Calling, Keep},
 };
+pub(crate) use self::{state::Giver, waiter::Waiter};
 use crate::{ledger::Tally, spare::Spare};
 
 /// Flights in the air. Erased, so that the layer need not name the response.
@@ -42,6 +42,8 @@ pub(crate) struct Plan<T> {
     pub(crate) capacity: usize,
     /// Stores the answer.
     pub(crate) keep: Keep,
+    /// What is known of an answer that another process asked for.
+    pub(crate) given: Option<Giver>,
 }
 
 /// A caller who boards.

@@ -237,7 +237,10 @@ where
 }
 
 /// A fault and a panic are alike: there is nothing.
-fn poll_store<F, T>(get: Pin<&mut F>, cx: &mut Context<'_>) -> Poll<Result<T, StoreFault>>
+pub(crate) fn poll_store<F, T>(
+    get: Pin<&mut F>,
+    cx: &mut Context<'_>,
+) -> Poll<Result<T, StoreFault>>
 where
     F: Future<Output = Result<T, StoreError>> + ?Sized,
 {

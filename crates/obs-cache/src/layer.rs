@@ -1,7 +1,7 @@
 //! The layer.
 mod freshness;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use obs_core::FingerprintSecret;
 use obs_metrics::Metrics;
@@ -46,6 +46,27 @@ impl<St> CacheLayer<St> {
     pub fn max_entry_bytes(mut self, bytes: usize) -> Self {
         assert!(bytes > 0, "an answer has a byte at least");
         self.settings.max_entry_bytes = bytes;
+        self
+    }
+
+    /// Lets one of the processes that share a store ask at a time, for so long at most; the others wait for its answer, and
+    /// call themselves when it has not come by then. Not by default, and of no use with a store of this process alone.
+    ///
+    /// Choose a time in which most answers are complete: who waits for another process has nothing of a stream before it
+    /// is complete and kept. Its answer counts as coalesced. When the process that asks fails, or ends, another asks, at the
+    /// latest after this time; when the store fails, all do at once. Calls that say `no-cache`, and refreshes, wait for nobody.
+    ///
+    /// # Panics
+    ///
+    /// With less than a millisecond.
+    #[must_use]
+    pub fn lease(mut self, time: Duration) -> Self {
+        let lasts = time >= Duration::from_millis(1);
+        assert!(
+            lasts,
+            "a lease lasts a millisecond at least: leave it out instead"
+        );
+        self.settings.lease = Some(time);
         self
     }
 

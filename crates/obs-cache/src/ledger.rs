@@ -33,6 +33,7 @@ pub(crate) struct Ledger {
     pub(crate) bad_hits: PerOperation<Count>,
     pub(crate) faults: Faults,
     pub(crate) renewals: Renewals,
+    pub(crate) leases: Leases,
     times: OnceLock<Times>,
     registered: AtomicBool,
 }
@@ -52,6 +53,15 @@ pub(crate) struct Refreshes {
 pub(crate) struct Renewals {
     pub(crate) same: PerOperation<Count>,
     pub(crate) changed: PerOperation<Count>,
+}
+
+/// Counts of calls that waited for another process.
+#[derive(Debug, Default)]
+pub(crate) struct Leases {
+    /// They had its answer.
+    pub(crate) given: PerOperation<Count>,
+    /// They were made after all.
+    pub(crate) called: PerOperation<Count>,
 }
 
 /// How a call ended, as the cache counts it.
@@ -122,6 +132,8 @@ impl Ledger {
             refreshes_early: self.refreshes.early.sum(),
             renewals: self.renewals.same.sum() + self.renewals.changed.sum(),
             renewals_changed: self.renewals.changed.sum(),
+            lease_waits: self.leases.given.sum() + self.leases.called.sum(),
+            lease_answers: self.leases.given.sum(),
             ttls: Vec::new(),
         }
     }

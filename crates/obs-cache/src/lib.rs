@@ -29,7 +29,8 @@
 //! the longest of them more. Such an answer is a hit with the status `stale`, its age, and what it had cost. One in the
 //! place of an error saves that too, and the attempts that failed are still the call's own.
 //!
-//! Several processes renew each for itself; over [`Tiered`], a stale answer is looked for in the far store first, so
+//! Several processes ask each for itself, unless [`lease`](CacheLayer::lease) makes one of them ask and the others wait for
+//! what it keeps. They renew each for itself; over [`Tiered`], a stale answer is looked for in the far store first, so
 //! that one that another process has renewed is found.
 //!
 //! A request that is not [`cacheable`](obs_core::LlmRequest::cacheable) is treated as `no-store`.
@@ -64,7 +65,8 @@
 //! `cache_early_refreshes_total` (set off before the end) are no calls, and in none of the above.
 //! `cache_latency` (seconds, label `hit`) the time of look-up and decoding, `cache_hit_age` how old the stored answers were
 //! that were given, `cache_ttl` for how long those are good that are kept. `cache_renewals_total` (label `changed`) counts
-//! answers that were compared with the one before, where times to live are learned. Stores add `cache_entries`, `cache_bytes`,
+//! answers that were compared with the one before, where times to live are learned; `cache_lease_waits_total` (label
+//! `outcome`: given, called) shared calls that waited for another process. Stores add `cache_entries`, `cache_bytes`,
 //! `cache_evictions_total`, `cache_write_drops_total`, `cache_breaker_state` (label `state`),
 //! `cache_breaker_opened_total` and, with the layer, `cache_store_errors_total` (labels `kind` and `op`).
 //!
@@ -92,6 +94,7 @@ mod handle;
 mod keep;
 mod key;
 mod layer;
+mod lease;
 mod ledger;
 mod lookup;
 mod negative;

@@ -2,6 +2,7 @@
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
+    time::Duration,
 };
 
 use obs_core::{BoxError, CacheNote, CacheStatus, Call, Error, Key, LlmRequest, Replay};
@@ -12,9 +13,10 @@ use tower_service::Service;
 use crate::{
     Entry, Store, StoreFault, Timestamp,
     adaptive::Learning,
-    flight::{self, Plan, Waiter},
+    flight::{self, Giver, Plan, Waiter},
     freshness::Verdict,
     keep::keep,
+    lease::Turn,
     ledger::{Ended, Tally},
     service::Shared,
     spare::Spare,
@@ -131,13 +133,11 @@ where
 
     /// `None`: what is stored is no answer, which is a miss.
     fn decode(&self, entry: &Entry) -> Option<S::Response> {
-        let streams = self.call.request.streams();
-        let decode = || S::Response::decode(&entry.body, streams);
-        let Ok(Ok(answer)) = catch_unwind(AssertUnwindSafe(decode)) else {
+        let answer = decode(entry, self.call.request.streams());
+        if answer.is_none() {
             self.fault(StoreFault::Unreadable);
-            return None;
-        };
-        Some(answer)
+        }
+        answer
     }
 
     fn hit(&mut self, entry: &Entry, ended: Ended, status: CacheStatus) {
@@ -220,15 +220,24 @@ where
         let (key, shared, learning) = (self.key, &self.shared, self.learning);
         let operation = self.call.request.operation();
         let mut own = Some((self.inner, self.call));
+        // Who wants it asked again, and a refresh, wait for no other process.
+        let is_leased = |_: &Duration| self.joining == Joining::Together;
+        let lease = shared.settings.lease.filter(is_leased);
         let start = || {
             let (inner, mut call) = own.take().expect("starts once");
             call.context = flight::context(&call.context);
-            let (keeper, caller) = (shared.clone(), shared.clone());
             let began = shared.settings.early.is_some().then(Instant::now);
+            let (keeper, caller) = (shared.clone(), shared.clone());
+            let turn = lease.map(|time| Turn::new(shared.clone(), key, operation, time));
+            let (giver, waiting) = (turn.clone(), turn.clone());
             Plan {
                 context: call.context.clone(),
                 capacity: shared.settings.max_entry_bytes,
+                given: giver.map(|turn| -> Giver { Box::new(move || turn.given().cloned()) }),
                 keep: Box::new(move |landed| {
+                    if turn.is_some_and(|turn| turn.given().is_some()) {
+                        return;
+                    }
                     let took = began.map(|began| Instant::now().saturating_duration_since(began));
                     if let (Some(early), Some(took)) = (&keeper.settings.early, took) {
                         early.took(operation, took);
@@ -236,6 +245,13 @@ where
                     keep::<S::Response, _>(&keeper, &key, operation, learning.as_ref(), landed);
                 }),
                 call: Box::pin(async move {
+                    if let Some(turn) = waiting
+                        && let Some(entry) = turn.wait(call.context.cache).await
+                        && let Some(answer) = decode(&entry, call.request.streams())
+                    {
+                        turn.give(&entry);
+                        return Ok(answer);
+                    }
                     let ended = Oneshot::new(inner, call).await.map_err(Error::from_any);
                     if let Some(refusals) = &caller.settings.refusals {
                         refusals.note(&key, &ended, caller.settings.clock.now());
@@ -252,4 +268,10 @@ where
         };
         Some(Aboard { waiter, own })
     }
+}
+
+/// `None`: it is no answer.
+fn decode<T: Replay>(entry: &Entry, streams: bool) -> Option<T> {
+    let decode = || T::decode(&entry.body, streams);
+    catch_unwind(AssertUnwindSafe(decode)).ok()?.ok()
 }

@@ -39,6 +39,10 @@ pub struct Stats {
     pub refreshes_dropped: u64,
     /// Refreshes, of whatever end, that were set off before the time of the answer was over.
     pub refreshes_early: u64,
+    /// Shared calls that waited for another process ([`lease`](crate::CacheLayer::lease)).
+    pub lease_waits: u64,
+    /// Of these: had its answer. The rest was made after all.
+    pub lease_answers: u64,
     /// Answers that were compared with the one before, where times to live are
     /// [learned](crate::CacheLayer::adaptive_ttl).
     pub renewals: u64,

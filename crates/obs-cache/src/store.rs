@@ -7,7 +7,10 @@ mod memory;
 mod redis;
 mod tiered;
 
-use std::future::{Future, ready};
+use std::{
+    future::{Future, ready},
+    time::Duration,
+};
 
 use obs_core::Key;
 use obs_metrics::Metrics;
@@ -32,7 +35,7 @@ use crate::{Entry, Timestamp};
 /// [`keep_until`](Entry::keep_until) has passed, and may do so at any time before.
 pub trait Store: Clone + Send + Sync + 'static {
     /// Looks an entry up.
-    type Get: Future<Output = Result<Option<Entry>, StoreError>>;
+    type Get: Future<Output = Result<Option<Entry>, StoreError>> + Send;
 
     /// The entry of this key, whose [`check`](Key::check) agrees. Nothing has to happen before the future is
     /// polled.
@@ -52,6 +55,19 @@ pub trait Store: Clone + Send + Sync + 'static {
         self.remove(key);
         Box::pin(ready(Ok(())))
     }
+
+    /// Asks to be the one process that asks for the answer to this key, for so long; `true`: granted. Others then wait for
+    /// what is kept. The lease ends with its time, with [`release`](Self::release), and with [`put`](Self::put) once the answer is there.
+    /// Always granted by default: a store of this process alone needs none.
+    ///
+    /// The future ends by itself in bounded time.
+    fn lease(&self, _key: &Key, _time: Duration) -> Pending<bool> {
+        Box::pin(ready(Ok(true)))
+    }
+
+    /// Gives a lease back that this process was granted. It neither waits nor fails, and does nothing where the lease has
+    /// ended already.
+    fn release(&self, _key: &Key) {}
 
     /// How often answers of this namespace were purged: a part of every key. Always never, for a store that cannot
     /// purge.

@@ -13,7 +13,7 @@ use super::{
     shared::Flight,
     state::{Member, Phase, State},
 };
-use crate::ledger::Ended;
+use crate::{lease::Given, ledger::Ended};
 
 type End = Result<Option<Bytes>, Error>;
 
@@ -34,7 +34,7 @@ impl<T: Replay> Flight<T> {
             self.keep(body, &report);
         }
         let mut state = lock(&self.state);
-        settle(&mut state, streamed, &end, &report);
+        settle(&mut state, streamed, &end, &report, self.given());
         state.open = false;
         state.keep = None;
         let before = mem::replace(&mut state.phase, Phase::Landed { streamed, end });
@@ -63,10 +63,23 @@ impl<T: Replay> Flight<T> {
     }
 }
 
-/// The oldest pays, the others have it for nothing.
-fn settle<T: Replay>(state: &mut State<T>, streamed: bool, end: &End, report: &Report) {
+/// The oldest pays, the others have it for nothing; and so has the oldest, where another process has paid.
+fn settle<T: Replay>(
+    state: &mut State<T>,
+    streamed: bool,
+    end: &End,
+    report: &Report,
+    given: Option<Given>,
+) {
     let is_too_long = state.is_too_long;
     let mut members = state.members.values_mut();
+    if let (Some(given), Ok(_)) = (given, end) {
+        return members.for_each(|member| {
+            let saved = given.saved;
+            member.note(given.note());
+            member.passenger.tally.end_saving(Ended::Coalesced, saved);
+        });
+    }
     if let Some(payer) = members.next() {
         payer.inform(report);
         payer.passenger.context.absorb(report);
@@ -99,10 +112,9 @@ impl Member {
             return;
         }
         let passenger = &mut self.passenger;
-        let note = CacheNote::new(passenger.status);
-        let journal = &passenger.context.journal;
-        journal.with(|report| report.cache = Some(note));
         passenger.tally.end(Ended::Miss);
+        let status = passenger.status;
+        self.note(CacheNote::new(status));
     }
 
     /// Whether it takes the answer that it has, in the place of this error. Who has the beginning of a stream does
@@ -115,9 +127,9 @@ impl Member {
         let is_used = !(streamed && passenger.streams) && spare.is_for(error.kind());
         if is_used {
             spare.take();
-            let journal = &passenger.context.journal;
-            journal.with(|report| report.cache = Some(spare.note()));
             passenger.tally.end_saving(Ended::Stale, spare.saved);
+            let note = spare.note();
+            self.note(note);
         }
         is_used
     }
@@ -127,9 +139,7 @@ impl Member {
         let mut note = CacheNote::new(CacheStatus::Coalesced);
         note.saved = saved;
         note.route = report.chosen().and_then(|attempt| attempt.route.clone());
-        let passenger = &mut self.passenger;
-        let journal = &passenger.context.journal;
-        journal.with(|report| report.cache = Some(note));
-        passenger.tally.end_saving(Ended::Coalesced, saved);
+        self.note(note);
+        self.passenger.tally.end_saving(Ended::Coalesced, saved);
     }
 }

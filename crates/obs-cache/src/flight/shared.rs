@@ -16,8 +16,9 @@ use super::{
     bell::Bell,
     ground::Ground,
     lock,
-    state::{Member, Phase, State},
+    state::{Giver, Member, Phase, State},
 };
+use crate::lease::Given;
 
 pub(super) struct Flight<T: Replay> {
     pub(super) state: Mutex<State<T>>,
@@ -26,6 +27,7 @@ pub(super) struct Flight<T: Replay> {
     pub(super) waker: Waker,
     pub(super) context: CallContext,
     pub(super) capacity: usize,
+    given: Option<Giver>,
     ground: Ground,
     flights: Flights,
     key: Key,
@@ -40,10 +42,16 @@ impl<T: Replay> Flight<T> {
             bell,
             context: plan.context,
             capacity: plan.capacity,
+            given: plan.given,
             ground: Ground::here(),
             flights,
             key,
         }
+    }
+
+    /// What is known of the answer, if another process asked for it.
+    pub(super) fn given(&self) -> Option<Given> {
+        self.given.as_ref().and_then(|given| given())
     }
 
     /// Whether others may join.
@@ -119,7 +127,7 @@ impl<T: Replay> Flight<T> {
 
     /// A whole answer, which is the end, or the head of a streamed one.
     fn answer(&self, answer: T, chunks: Option<ChunkStream<T::Chunk>>, bytes: Option<Bytes>) {
-        let report = self.context.journal.read();
+        let (report, given) = (self.context.journal.read(), self.given());
         let mut state = lock(&self.state);
         state.usage = answer.usage();
         state.finish = answer.finish().map(|finish| (finish, 0));
@@ -127,7 +135,12 @@ impl<T: Replay> Flight<T> {
         match chunks {
             Some(chunks) => {
                 state.phase = Phase::Streaming(chunks);
-                state.members.values_mut().for_each(|m| m.inform(&report));
+                for member in state.members.values_mut() {
+                    member.inform(&report);
+                    if let Some(given) = &given {
+                        member.note(given.note());
+                    }
+                }
                 drop(state);
                 self.bell.ring();
             }

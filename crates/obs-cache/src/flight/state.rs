@@ -6,11 +6,13 @@ use std::{
 };
 
 use bytes::Bytes;
-use obs_core::{Capture, ChunkStream, Error, Finish, LlmChunk, Replay, Report, Usage};
+use obs_core::{CacheNote, Capture, ChunkStream, Error, Finish, LlmChunk, Replay, Report, Usage};
 
 use super::{Landed, Passenger};
+use crate::lease::Given;
 
 pub(crate) type Calling<T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send>>;
+pub(crate) type Giver = Box<dyn Fn() -> Option<Given> + Send + Sync>;
 pub(crate) type Keep = Box<dyn FnOnce(Landed<'_>) + Send>;
 
 pub(super) struct State<T: Replay> {
@@ -132,6 +134,12 @@ impl Member {
             cursor: 0,
             told: 0,
         }
+    }
+
+    /// Tells its journal where the answer comes from.
+    pub(super) fn note(&self, note: CacheNote) {
+        let journal = &self.passenger.context.journal;
+        journal.with(|report| report.cache = Some(note));
     }
 
     /// Tells its journal what the flight has decided.

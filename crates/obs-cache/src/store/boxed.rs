@@ -1,5 +1,5 @@
 //! A store of a kind that is chosen at run time.
-use std::{fmt, future::Future, pin::Pin, sync::Arc};
+use std::{fmt, future::Future, pin::Pin, sync::Arc, time::Duration};
 
 use obs_core::Key;
 use obs_metrics::Metrics;
@@ -17,6 +17,8 @@ trait AnyStore: Send + Sync {
     fn put(&self, key: &Key, entry: Entry, now: Timestamp);
     fn remove(&self, key: &Key);
     fn delete(&self, key: &Key) -> Pending<()>;
+    fn lease(&self, key: &Key, time: Duration) -> Pending<bool>;
+    fn release(&self, key: &Key);
     fn generation(&self, namespace: Option<&str>) -> Reading;
     fn purge(&self, what: Purge<'_>) -> Pending<()>;
     fn observe(&self, metrics: &Metrics);
@@ -25,12 +27,12 @@ trait AnyStore: Send + Sync {
 impl BoxStore {
     /// Hides the kind of this store.
     #[must_use]
-    pub fn new<S: Store<Get: Send + 'static>>(store: S) -> Self {
+    pub fn new<S: Store>(store: S) -> Self {
         Self(Arc::new(store))
     }
 }
 
-impl<S: Store<Get: Send + 'static>> AnyStore for S {
+impl<S: Store> AnyStore for S {
     fn get(&self, key: &Key, now: Timestamp) -> Get {
         Box::pin(Store::get(self, key, now))
     }
@@ -45,6 +47,14 @@ impl<S: Store<Get: Send + 'static>> AnyStore for S {
 
     fn delete(&self, key: &Key) -> Pending<()> {
         Store::delete(self, key)
+    }
+
+    fn lease(&self, key: &Key, time: Duration) -> Pending<bool> {
+        Store::lease(self, key, time)
+    }
+
+    fn release(&self, key: &Key) {
+        Store::release(self, key);
     }
 
     fn generation(&self, namespace: Option<&str>) -> Reading {
@@ -77,6 +87,14 @@ impl Store for BoxStore {
 
     fn delete(&self, key: &Key) -> Pending<()> {
         self.0.delete(key)
+    }
+
+    fn lease(&self, key: &Key, time: Duration) -> Pending<bool> {
+        self.0.lease(key, time)
+    }
+
+    fn release(&self, key: &Key) {
+        self.0.release(key);
     }
 
     fn generation(&self, namespace: Option<&str>) -> Reading {

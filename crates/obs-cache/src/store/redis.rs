@@ -1,5 +1,7 @@
 //! Answers in Redis, for several processes.
 mod generations;
+mod leases;
+mod writes;
 
 use std::{
     fmt,
@@ -10,32 +12,31 @@ use std::{
         atomic::{AtomicBool, Ordering::Relaxed},
     },
     task::{Context, Poll},
+    time::Duration,
 };
 
 use bytes::Bytes;
 use obs_core::{Background, Key};
-use obs_metrics::{Count, Metrics};
+use obs_metrics::Metrics;
 use obs_redis::{Fault, Redis, State};
 use opentelemetry::KeyValue;
+use tokio::time::Instant;
 
-use self::generations::Generations;
+use self::{generations::Generations, leases::Leases, writes::Writes};
 use crate::{
     Codec, Entry, Pending, Purge, Reading, Store, StoreError, StoreFault, Timestamp,
-    ledger::{Faults, STORE_ERRORS, STORE_ERRORS_WHAT},
+    ledger::{STORE_ERRORS, STORE_ERRORS_WHAT},
 };
 
 /// Before the hexadecimal digits of a key. No prompt text is in a key.
 const PREFIX: &[u8; 4] = b"obs:";
 const HEX: &[u8; 16] = b"0123456789abcdef";
 
-/// Nobody waits for writes, so they may take so many times as long as a look-up.
-const WRITE_PATIENCE: u32 = 10;
-
 /// Answers in Redis: shared by all processes that use the same server and the same key.
 ///
 /// A look-up takes at most the [budget](obs_redis::Builder::budget) of the connection, and next to nothing while
 /// the server is away. Writes are off the caller's path, by a [`Background`]: what it has no room for is dropped
-/// and counted. Redis holds answers unencrypted, unless a [`Codec`] with a key is given.
+/// and counted: more pieces of work than that takes, or more than 64 MiB of answers. Redis holds answers unencrypted, unless a [`Codec`] with a key is given.
 ///
 /// Purges are counted in Redis, under names `obs:gen:..` that do not expire; Redis must not evict them before the
 /// answers (`volatile-ttl` and its like do not). What was read of them is good for a second; then it is read again off
@@ -45,19 +46,11 @@ pub struct RedisStore(Arc<Inner>);
 
 struct Inner {
     redis: Redis,
-    writes: Redis,
-    background: Background,
+    writes: Arc<Writes>,
     codec: Codec,
-    ledger: Ledger,
     generations: Generations,
+    leases: Leases,
     observed: AtomicBool,
-}
-
-#[derive(Default)]
-struct Ledger {
-    written: Count,
-    dropped: Count,
-    faults: Faults,
 }
 
 /// A look-up in Redis.
@@ -78,6 +71,8 @@ pub struct RedisStats {
     pub dropped: u64,
     /// Writes and removals that failed.
     pub failed: u64,
+    /// Bytes of answers that wait to be written; at most 64 MiB.
+    pub waiting_bytes: u64,
 }
 
 impl RedisStore {
@@ -91,14 +86,13 @@ impl RedisStore {
     /// The same, with answers compressed and encrypted so.
     #[must_use]
     pub fn with_codec(redis: Redis, background: Background, codec: Codec) -> Self {
-        let writes = redis.within(redis.budget().saturating_mul(WRITE_PATIENCE));
+        let writes = Arc::new(Writes::new(&redis, background));
         Self(Arc::new(Inner {
             redis,
             writes,
-            background,
             codec,
-            ledger: Ledger::default(),
             generations: Generations::default(),
+            leases: Leases::default(),
             observed: AtomicBool::new(false),
         }))
     }
@@ -106,30 +100,14 @@ impl RedisStore {
     /// What happened so far.
     #[must_use]
     pub fn stats(&self) -> RedisStats {
-        let (redis, ledger) = (self.0.redis.stats(), &self.0.ledger);
+        let (redis, writes) = (self.0.redis.stats(), &self.0.writes);
         RedisStats {
             breaker: redis.state,
             opened: redis.opened,
-            written: ledger.written.get(),
-            dropped: ledger.dropped.get(),
-            failed: ledger.faults.sum(),
-        }
-    }
-
-    /// Runs a write when there is room, and counts how it ends.
-    fn write<F>(&self, write: impl FnOnce(Redis) -> F + Send + 'static)
-    where
-        F: Future<Output = Result<(), StoreError>> + Send,
-    {
-        let inner = self.0.clone();
-        let work = async move {
-            match write(inner.writes.clone()).await {
-                Ok(()) => inner.ledger.written.inc(),
-                Err(error) => inner.ledger.faults.count(error.fault()),
-            }
-        };
-        if self.0.background.spawn(work).is_err() {
-            self.0.ledger.dropped.inc();
+            written: writes.written.get(),
+            dropped: writes.dropped.get(),
+            failed: writes.faults.sum(),
+            waiting_bytes: writes.waiting() as u64,
         }
     }
 }
@@ -143,7 +121,8 @@ impl Store for RedisStore {
             match this.0.redis.get(name(&key)).await {
                 Ok(None) => Ok(None),
                 Ok(Some(bytes)) => {
-                    let (entry, is_old) = this.0.codec.decode(&bytes, &key)?;
+                    let (mut entry, is_old) = this.0.codec.decode(&bytes, &key)?;
+                    not_of_the_future(&mut entry, now);
                     if is_old {
                         this.put(&key, entry.clone(), now);
                     }
@@ -157,27 +136,58 @@ impl Store for RedisStore {
     fn put(&self, key: &Key, entry: Entry, now: Timestamp) {
         let (key, ttl) = (*key, entry.keep_for(now));
         let Some(ttl) = ttl else { return };
-        let this = self.clone();
-        self.write(move |redis| async move {
+        let is_leased = self.0.leases.end(&key);
+        let this = self.0.clone();
+        self.0.writes.run(entry.size(), async move {
             // Here, and not on the caller's path.
-            let bytes = this.0.codec.encode(&entry, &key)?;
-            redis.set(name(&key), bytes, ttl).await.map_err(failed)
+            let bytes = this.codec.encode(&entry, &key)?;
+            let name = name(&key);
+            let set = this.writes.redis.set(name.clone(), bytes, ttl).await;
+            if is_leased {
+                // In this order: who finds no lease finds the answer.
+                let _ = this.writes.redis.del(leases::name(&name)).await;
+            }
+            set.map_err(failed)
         });
     }
 
     fn remove(&self, key: &Key) {
-        let key = *key;
-        self.write(
-            move |redis| async move { redis.del(name(&key)).await.map(drop).map_err(failed) },
-        );
+        let (redis, name) = (self.0.writes.redis.clone(), name(key));
+        self.0.writes.run(0, async move {
+            let deleted = redis.del(name).await;
+            deleted.map(drop).map_err(failed)
+        });
     }
 
     fn delete(&self, key: &Key) -> Pending<()> {
-        let (redis, name) = (self.0.writes.clone(), name(key));
+        let (redis, name) = (self.0.writes.redis.clone(), name(key));
         Box::pin(async move {
             let deleted = redis.del(name).await;
             deleted.map(drop).map_err(failed)
         })
+    }
+
+    fn lease(&self, key: &Key, time: Duration) -> Pending<bool> {
+        let (this, key) = (self.0.clone(), *key);
+        Box::pin(async move {
+            let (name, from) = (leases::name(&name(&key)), Instant::now());
+            let set = this.redis.set_if_absent(name, Bytes::new(), time).await;
+            let is_granted = set.map_err(failed)?;
+            if is_granted {
+                this.leases.hold(key, from, time);
+            }
+            Ok(is_granted)
+        })
+    }
+
+    fn release(&self, key: &Key) {
+        if self.0.leases.end(key) {
+            let (redis, name) = (self.0.writes.redis.clone(), leases::name(&name(key)));
+            self.0.writes.run(0, async move {
+                let deleted = redis.del(name).await;
+                deleted.map(drop).map_err(failed)
+            });
+        }
     }
 
     fn generation(&self, namespace: Option<&str>) -> Reading {
@@ -188,7 +198,7 @@ impl Store for RedisStore {
         if is_old {
             let read = generations.read(self.0.redis.clone(), name);
             // Without room, or without an answer, what is known has to do for another while.
-            let _ = self.0.background.spawn(async { _ = read.await });
+            self.0.writes.aside(async { _ = read.await });
         }
         Reading::Known(known)
     }
@@ -200,7 +210,7 @@ impl Store for RedisStore {
         };
         let inner = self.0.clone();
         Box::pin(async move {
-            let purged = inner.writes.incr(name).await;
+            let purged = inner.writes.redis.incr(name).await;
             inner.generations.forget();
             purged.map(drop).map_err(failed)
         })
@@ -212,12 +222,18 @@ impl Store for RedisStore {
         }
         let this = self.clone();
         metrics.counter(STORE_ERRORS, STORE_ERRORS_WHAT, move |tell| {
-            this.0.ledger.faults.tell("write", tell);
+            this.0.writes.faults.tell("write", tell);
         });
         let this = self.clone();
         let what = "Writes to the store that there was no room for.";
         metrics.counter("cache_write_drops_total", what, move |tell| {
             tell(&[], this.stats().dropped);
+        });
+        let this = self.clone();
+        let what = "Bytes of answers that wait to be written to the store.";
+        metrics.up_down("cache_write_queue_bytes", what, move |tell| {
+            let waiting = this.0.writes.waiting();
+            tell(&[], i64::try_from(waiting).unwrap_or(i64::MAX));
         });
         let this = self.clone();
         let what = "How often the breaker in front of the store has opened.";
@@ -261,6 +277,16 @@ impl fmt::Debug for RedisStore {
 impl fmt::Debug for RedisGet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("RedisGet(..)")
+    }
+}
+
+/// A writer whose clock is ahead of ours makes nothing live longer than it says.
+fn not_of_the_future(entry: &mut Entry, now: Timestamp) {
+    if entry.created > now {
+        let (fresh, kept) = (entry.fresh_until, entry.keep_until);
+        entry.fresh_until = now.after(fresh.since(entry.created));
+        entry.keep_until = now.after(kept.since(entry.created));
+        entry.created = now;
     }
 }
 

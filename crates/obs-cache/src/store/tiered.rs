@@ -4,6 +4,7 @@ use std::{
     future::Future,
     pin::Pin,
     task::{Context, Poll, ready},
+    time::Duration,
 };
 
 use obs_core::Key;
@@ -87,9 +88,17 @@ impl<S: Store> Store for Tiered<S> {
         self.far.delete(key)
     }
 
-    /// The other store's: it is the one that is shared.
+    /// The other store's: it is the one that is shared. The same holds for leases.
     fn generation(&self, namespace: Option<&str>) -> Reading {
         self.far.generation(namespace)
+    }
+
+    fn lease(&self, key: &Key, time: Duration) -> Pending<bool> {
+        self.far.lease(key, time)
+    }
+
+    fn release(&self, key: &Key) {
+        self.far.release(key);
     }
 
     fn purge(&self, what: Purge<'_>) -> Pending<()> {

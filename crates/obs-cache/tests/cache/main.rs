@@ -7,6 +7,7 @@ mod directives;
 mod entries;
 mod flights;
 mod keys;
+mod lease;
 mod managing;
 mod memory;
 mod negative;
@@ -15,6 +16,8 @@ mod plain;
 mod races;
 #[cfg(feature = "redis")]
 mod redis;
+#[cfg(feature = "redis")]
+mod redis_lease;
 mod stale;
 mod storing;
 mod streams;

@@ -1,0 +1,175 @@
+//! One call for several processes: who has the lease makes it, the others wait for what it keeps.
+use std::{
+    fmt,
+    future::{Future, poll_fn},
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::pin,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
+
+use obs_core::{CacheDirectives, CacheNote, CacheStatus, Key, Operation, Usd};
+use tokio::time::{Instant, sleep};
+
+use crate::{
+    Entry, Store, StoreError, StoreFault, Timestamp, freshness::Verdict, future::poll_store,
+    service::Shared,
+};
+
+/// Between two looks for what another process may have kept: at first, and at most.
+const PAUSES: [Duration; 2] = [Duration::from_millis(10), Duration::from_millis(250)];
+
+/// What a flight has of other processes. Clones are of the same flight.
+pub(crate) struct Turn<St: Store>(Arc<Inner<St>>);
+
+struct Inner<St: Store> {
+    shared: Arc<Shared<St>>,
+    key: Key,
+    operation: Operation,
+    time: Duration,
+    is_leased: OnceLock<()>,
+    given: OnceLock<Given>,
+}
+
+/// What is known of an answer that another process asked for.
+#[derive(Clone, Debug)]
+pub(crate) struct Given {
+    age: Duration,
+    route: Option<Arc<str>>,
+    pub(crate) saved: Option<Usd>,
+}
+
+impl<St: Store> Turn<St> {
+    pub(crate) fn new(
+        shared: Arc<Shared<St>>,
+        key: Key,
+        operation: Operation,
+        time: Duration,
+    ) -> Self {
+        Self(Arc::new(Inner {
+            shared,
+            key,
+            operation,
+            time,
+            is_leased: OnceLock::new(),
+            given: OnceLock::new(),
+        }))
+    }
+
+    /// What another process has given, if anything.
+    pub(crate) fn given(&self) -> Option<&Given> {
+        self.0.given.get()
+    }
+
+    /// Waits until it is this process's turn, or another's answer is there. `None`: make the call. It ends within the
+    /// time of the lease, whatever happens to others; with a fault of the store, at once.
+    pub(crate) async fn wait(&self, asked: CacheDirectives) -> Option<Entry> {
+        let Inner {
+            shared,
+            key,
+            operation,
+            time,
+            is_leased,
+            ..
+        } = &*self.0;
+        let counts = &shared.ledger.leases;
+        let end = Instant::now() + *time;
+        let [mut pause, longest] = PAUSES;
+        let mut has_waited = false;
+        loop {
+            let granted = ask(|| shared.store.lease(key, *time)).await;
+            if let Ok(true) = granted {
+                let _ = is_leased.set(());
+            }
+            // Also with the lease: it may be free because there is an answer by now.
+            let found = match granted {
+                Ok(_) => self.look(asked).await,
+                Err(fault) => Err(fault),
+            };
+            match (granted, found) {
+                (_, Ok(Some(entry))) => {
+                    counts.given[*operation].inc();
+                    return Some(entry);
+                }
+                (Ok(false), Ok(None)) if Instant::now() < end => {}
+                (_, found) => {
+                    if let Err(fault) = found {
+                        shared.ledger.faults.count(fault);
+                    }
+                    if has_waited {
+                        counts.called[*operation].inc();
+                    }
+                    return None;
+                }
+            }
+            has_waited = true;
+            sleep(pause.min(end.saturating_duration_since(Instant::now()))).await;
+            pause = (2 * pause).min(longest);
+        }
+    }
+
+    /// The answer of another process is used.
+    pub(crate) fn give(&self, entry: &Entry) {
+        let now = self.0.shared.settings.clock.now();
+        let _ = self.0.given.set(Given {
+            age: now.since(entry.created),
+            route: entry.route.clone(),
+            saved: entry.paid.exact(),
+        });
+    }
+
+    /// An answer that the caller would have been given at once.
+    async fn look(&self, asked: CacheDirectives) -> Result<Option<Entry>, StoreFault> {
+        let Inner { shared, key, .. } = &*self.0;
+        let now: Timestamp = shared.settings.clock.now();
+        let found = ask(|| shared.store.get(key, now)).await?;
+        let fits =
+            |entry: &Entry| shared.settings.stale.judge(entry, now, &asked) == Verdict::Fresh;
+        Ok(found.filter(fits))
+    }
+}
+
+impl Given {
+    pub(crate) fn note(&self) -> CacheNote {
+        let mut note = CacheNote::new(CacheStatus::Coalesced);
+        note.age = Some(self.age);
+        note.route.clone_from(&self.route);
+        note.saved = self.saved;
+        note
+    }
+}
+
+/// Asks the store, which may be anybody's code.
+async fn ask<F, T>(make: impl FnOnce() -> F) -> Result<T, StoreFault>
+where
+    F: Future<Output = Result<T, StoreError>>,
+{
+    let asking = catch_unwind(AssertUnwindSafe(make)).map_err(|_| StoreFault::Panicked)?;
+    let mut asking = pin!(asking);
+    poll_fn(|cx| poll_store(asking.as_mut(), cx)).await
+}
+
+/// When the flight is over, however it ended. Where an answer was kept, the store has ended the lease by itself.
+impl<St: Store> Drop for Inner<St> {
+    fn drop(&mut self) {
+        if self.is_leased.get().is_some() {
+            let release = || self.shared.store.release(&self.key);
+            let _ = catch_unwind(AssertUnwindSafe(release));
+        }
+    }
+}
+
+impl<St: Store> Clone for Turn<St> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<St: Store> fmt::Debug for Turn<St> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Turn")
+            .field("is_leased", &self.0.is_leased.get().is_some())
+            .field("given", &self.0.given)
+            .finish_non_exhaustive()
+    }
+}

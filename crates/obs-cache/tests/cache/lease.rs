@@ -1,0 +1,286 @@
+//! Several processes that share a store: one asks, and the others wait for what it keeps.
+use std::{
+    collections::HashMap,
+    future::ready,
+    pin::Pin,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering::SeqCst},
+    },
+    time::Duration,
+};
+
+use futures_util::FutureExt;
+use obs_cache::*;
+use obs_core::*;
+use tokio::time::Instant;
+use tokio_test::{assert_pending, task};
+use tower::ServiceExt;
+
+use crate::chat::*;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// A store that several processes share; one handle for each.
+#[derive(Clone, Debug, Default)]
+struct Common {
+    shelf: Shelf,
+    leases: Arc<Mutex<HashMap<Key, (u32, Instant)>>>,
+    process: u32,
+    /// Whether what is asked of leases fails.
+    broken: Arc<AtomicBool>,
+    panics: Arc<AtomicBool>,
+}
+
+impl Common {
+    fn of(&self, process: u32) -> Self {
+        Self {
+            process,
+            ..self.clone()
+        }
+    }
+
+    fn leases(&self) -> usize {
+        self.leases.lock().unwrap().len()
+    }
+}
+
+impl Store for Common {
+    type Get = <Shelf as Store>::Get;
+
+    fn get(&self, key: &Key, now: Timestamp) -> Self::Get {
+        self.shelf.get(key, now)
+    }
+
+    fn put(&self, key: &Key, entry: Entry, now: Timestamp) {
+        self.shelf.put(key, entry, now);
+        self.release(key);
+    }
+
+    fn remove(&self, key: &Key) {
+        self.shelf.remove(key);
+    }
+
+    fn lease(&self, key: &Key, time: Duration) -> Pending<bool> {
+        assert!(!self.panics.load(SeqCst), "a store of anybody's");
+        if self.broken.load(SeqCst) {
+            return Box::pin(ready(Err(StoreFault::Unavailable.into())));
+        }
+        let mut leases = self.leases.lock().unwrap();
+        let now = Instant::now();
+        let is_taken = leases.get(key).is_some_and(|(_, until)| now < *until);
+        if !is_taken {
+            leases.insert(*key, (self.process, now + time));
+        }
+        Box::pin(ready(Ok(!is_taken)))
+    }
+
+    fn release(&self, key: &Key) {
+        let mut leases = self.leases.lock().unwrap();
+        if leases
+            .get(key)
+            .is_some_and(|(holder, _)| *holder == self.process)
+        {
+            leases.remove(key);
+        }
+    }
+}
+
+type Gateway = (Cache<Mocked, Common>, Handle);
+
+fn gateways() -> (Gateway, Gateway, Common) {
+    let common = Common::default();
+    let gateway = |process| around(&layer(common.of(process)).lease(10 * SECOND));
+    (gateway(1), gateway(2), common.clone())
+}
+
+type Asked = tokio::task::JoinHandle<Result<Chat, Error>>;
+
+fn ask(gateway: &Gateway, call: Call<Req>) -> (Asked, Journal) {
+    let journal = call.journal();
+    (tokio::spawn(gateway.0.clone().oneshot(call)), journal)
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_process_asks_and_the_other_has_its_answer_for_nothing() {
+    let (mut one, mut other, common) = gateways();
+    for streams in [false, true] {
+        let prompt = format!("streamed {streams}");
+        let call = || {
+            let mut call = asking(&prompt);
+            call.request.stream = streams;
+            call
+        };
+        let (first, paid) = ask(&one, call());
+        let send = next(&mut one.1).await;
+        let followers: Vec<_> = (0..20).map(|_| ask(&other, call())).collect();
+        tokio::time::sleep(2 * SECOND).await;
+        assert!(followers.iter().all(|(asked, _)| !asked.is_finished()));
+        send.send_response(match streams {
+            false => whole("an answer"),
+            true => streamed([text("an answer"), stop(), bill(10)]),
+        });
+        assert_eq!(read(first.await.unwrap().unwrap()).await, "an answer");
+        assert_eq!(
+            (status(&paid), cost(&paid)),
+            (Some(CacheStatus::Miss), Some(50))
+        );
+        for (asked, journal) in followers {
+            assert_eq!(read(asked.await.unwrap().unwrap()).await, "an answer");
+            assert_eq!(status(&journal), Some(CacheStatus::Coalesced));
+            assert_eq!((cost(&journal), saved(&journal)), (Some(0), Some(50)));
+        }
+        assert!(
+            other.1.next_request().now_or_never().is_none(),
+            "nothing was asked"
+        );
+    }
+    let stats = other.0.stats();
+    assert_eq!((stats.coalesced, stats.misses, stats.calls()), (40, 0, 40));
+    assert_eq!(stats.saved, usd(40 * 50));
+    assert_eq!((stats.lease_waits, stats.lease_answers), (2, 2));
+    assert_eq!(common.leases(), 0);
+    assert_eq!(common.shelf.entries().len(), 2, "stored by who asked alone");
+}
+
+#[tokio::test(start_paused = true)]
+async fn when_the_holder_fails_another_asks_soon() {
+    let (mut one, mut other, common) = gateways();
+    let (first, _) = ask(&one, req(false));
+    let send = next(&mut one.1).await;
+    let (second, journal) = ask(&other, req(false));
+    tokio::time::sleep(SECOND).await;
+    let failed = Instant::now();
+    send.send_error(Error::new(ErrorKind::Upstream, "down"));
+    assert!(first.await.unwrap().is_err());
+    next(&mut other.1).await.send_response(whole("other's"));
+    assert_eq!(told(&second.await.unwrap().unwrap()), "other's");
+    assert!(failed.elapsed() <= SECOND / 4, "{:?}", failed.elapsed());
+    assert_eq!(status(&journal), Some(CacheStatus::Miss));
+    assert_eq!((cost(&journal), common.leases()), (Some(50), 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_holder_whose_callers_leave_gives_the_lease_back() {
+    let (mut one, mut other, _) = gateways();
+    let (first, _) = ask(&one, req(false));
+    let _send = next(&mut one.1).await;
+    let (second, _) = ask(&other, req(false));
+    tokio::time::sleep(SECOND).await;
+    first.abort();
+    next(&mut other.1).await.send_response(whole("other's"));
+    assert_eq!(told(&second.await.unwrap().unwrap()), "other's");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_holder_that_vanishes_delays_others_by_the_time_of_the_lease_at_most() {
+    let (_, mut other, common) = gateways();
+    // A process that has died with the lease: nobody gives it back.
+    let began = Instant::now();
+    let (mut dead, handle) = around(&layer(common.of(3)).lease(10 * SECOND));
+    let mut asked = task::spawn(tower::Service::call(&mut dead, req(false)));
+    assert_pending!(asked.poll());
+    assert_eq!(common.leases(), 1);
+    std::mem::forget(asked);
+    let (second, journal) = ask(&other, req(false));
+    next(&mut other.1).await.send_response(whole("other's"));
+    assert_eq!(told(&second.await.unwrap().unwrap()), "other's");
+    let took = began.elapsed();
+    assert!((10 * SECOND..=SECOND * 21 / 2).contains(&took), "{took:?}");
+    assert_eq!(status(&journal), Some(CacheStatus::Miss));
+    let stats = other.0.stats();
+    assert_eq!((stats.lease_waits, stats.lease_answers), (1, 0));
+    drop(handle);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_fails_makes_everybody_call_at_once() {
+    for panics in [false, true] {
+        let (one, mut other, common) = gateways();
+        let fails = if panics {
+            &common.panics
+        } else {
+            &common.broken
+        };
+        let mut first = task::spawn(one.0.clone().oneshot(req(false)));
+        assert_pending!(first.poll());
+        // In the wait, and before it.
+        let (second, _) = ask(&other, req(false));
+        tokio::time::sleep(SECOND).await;
+        fails.store(true, SeqCst);
+        let (third, _) = ask(&other, asking("another"));
+        let failed = Instant::now();
+        for _ in 0..2 {
+            next(&mut other.1).await.send_response(whole("x"));
+        }
+        for asked in [second, third] {
+            assert_eq!(told(&asked.await.unwrap().unwrap()), "x");
+        }
+        assert!(failed.elapsed() <= SECOND / 4);
+        assert_eq!(other.0.stats().store_faults, 2);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_wants_it_asked_again_waits_for_nobody() {
+    let (one, mut other, _) = gateways();
+    let mut first = task::spawn(one.0.clone().oneshot(req(false)));
+    assert_pending!(first.poll());
+    let again = req(false).cache(CacheDirectives::default().no_cache());
+    let (second, _) = ask(&other, again);
+    let send = other.1.next_request();
+    let send = tokio::time::timeout(SECOND / 1000, send)
+        .await
+        .expect("at once");
+    send.unwrap().1.send_response(whole("new"));
+    assert_eq!(told(&second.await.unwrap().unwrap()), "new");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_callers_own_deadline_holds_while_it_waits() {
+    let (one, other, _) = gateways();
+    let mut first = task::spawn(one.0.clone().oneshot(req(false)));
+    assert_pending!(first.poll());
+    let began = Instant::now();
+    let call = req(false).deadline(Deadline::after(3 * SECOND, Duration::ZERO));
+    let (second, _) = ask(&other, call);
+    let error = second.await.unwrap().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Timeout);
+    assert_eq!(began.elapsed(), 3 * SECOND);
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_it_every_process_asks() {
+    let common = Common::default();
+    let (one, _handle) = around(&layer(common.of(1)));
+    let mut other = around(&layer(common.of(2)));
+    let mut first = task::spawn(one.oneshot(req(false)));
+    assert_pending!(first.poll());
+    assert_eq!(common.leases(), 0);
+    let (second, _) = ask(&other, req(false));
+    next(&mut other.1).await.send_response(whole("x"));
+    second.await.unwrap().unwrap();
+}
+
+#[test]
+fn a_boxed_store_passes_leases_on() {
+    let common = Common::default();
+    let boxed = BoxStore::new(Tiered::new(Memory::new(1 << 20), common.of(1)));
+    let key = Fingerprint::new().field("q", b"1").finish();
+    let lease = |store: &BoxStore| -> bool {
+        let asked: Pin<Box<dyn Future<Output = _> + Send>> = store.lease(&key, SECOND);
+        asked.now_or_never().unwrap().unwrap()
+    };
+    // Its moments are tokio's, which need no runtime.
+    assert!(lease(&boxed));
+    assert!(!lease(&BoxStore::new(common.of(2))));
+    boxed.release(&key);
+    assert!(lease(&BoxStore::new(common.of(2))));
+    assert!(
+        Memory::new(1 << 20)
+            .lease(&key, SECOND)
+            .now_or_never()
+            .unwrap()
+            .unwrap()
+    );
+}
