@@ -43,7 +43,13 @@ pub(super) fn split(body: &str) -> Result<Vec<Event>, BoxError> {
         index += 1;
     })?;
     result?;
-    events.push("response.completed", |to| to.field("response", body));
+    let status = response.get("status").and_then(json::text);
+    let end = match status.as_deref() {
+        Some("incomplete") => "response.incomplete",
+        Some("failed") => "response.failed",
+        _ => "response.completed",
+    };
+    events.push(end, |to| to.field("response", body));
     Ok(events.0)
 }
 
