@@ -8,7 +8,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use obs_core::{Attempt, AttemptListener, Usd};
+use obs_core::{Attempt, AttemptListener, Purpose, Usd};
 use tokio::time::Instant;
 
 use crate::{
@@ -206,6 +206,9 @@ impl Account {
 /// Charges what attempts cost.
 impl AttemptListener for Account {
     fn ended(&self, attempt: &Attempt) {
+        if attempt.purpose == Purpose::Shadow && !self.core.with_shadows {
+            return;
+        }
         match attempt.cost {
             Some(cost) => self.charge(cost),
             None => self.core.ledger.unknown.inc(),

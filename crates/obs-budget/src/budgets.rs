@@ -35,6 +35,7 @@ pub(crate) struct Core {
     pub(crate) clock: Clock,
     pub(crate) ledger: Ledger,
     pub(crate) exchange: Option<Exchange>,
+    pub(crate) with_shadows: bool,
 }
 
 /// A figure of a counter.
@@ -105,7 +106,8 @@ impl Budgets {
     }
 
     /// Charges the name with what attempts cost: for the [journal](obs_core::Journal::listen) of a call. It is the same listener
-    /// each time, while the name is kept, so that a call is charged once.
+    /// each time, while the name is kept, so that a call is charged once. Comparisons in the background, which no caller asked for, are
+    /// [another matter](Builder::with_shadows).
     #[must_use]
     pub fn payer(&self, name: &str) -> Arc<dyn AttemptListener> {
         self.account(name)

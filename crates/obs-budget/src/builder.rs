@@ -35,6 +35,7 @@ pub struct Builder {
     shared: Option<(Box<dyn Sums>, Background)>,
     every: Duration,
     share: u32,
+    with_shadows: bool,
 }
 
 impl Builder {
@@ -48,6 +49,7 @@ impl Builder {
             shared: None,
             every: EVERY,
             share: SHARE,
+            with_shadows: false,
         }
     }
 
@@ -109,6 +111,12 @@ impl Builder {
         self
     }
 
+    /// Charges comparisons of routes in the background, too: for budgets of the operator, and not of a tenant.
+    pub fn with_shadows(mut self) -> Self {
+        self.with_shadows = true;
+        self
+    }
+
     /// Makes them.
     #[must_use]
     pub fn build(self) -> Budgets {
@@ -122,6 +130,7 @@ impl Builder {
             clock: self.clock,
             ledger: Ledger::default(),
             exchange,
+            with_shadows: self.with_shadows,
         };
         let budgets = Budgets::of(core, self.budgets, self.names);
         budgets.show(&metrics);

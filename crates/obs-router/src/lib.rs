@@ -29,6 +29,7 @@
 //! | `router_cost_savings_usd` | counter | route | what answers of a route cost less than at the baseline |
 //! | `router_cost_losses_usd` | counter | route | what calls cost more than at the baseline |
 //! | `router_savings_unknown_total` | counter | route | complete answers for which neither can be said |
+//! | `router_shadow_comparisons_total` | counter | result | comparisons of two routes by a [`ShadowLayer`] |
 //! | `router_policy_errors_total` | counter | | bad answers of the policy |
 //! | `router_retries_total` | counter | route | attempts on a route that had failed the same call |
 //! | `router_breaker_state` | gauge | route, state | 1 for the state of a route: `closed`, `open`, `half_open` |
@@ -68,6 +69,7 @@ mod saving;
 mod score;
 mod service;
 mod setup;
+mod shadow;
 mod stats;
 
 pub use self::{
@@ -92,6 +94,7 @@ pub use self::{
     route::{MAX_ROUTES, OTHER, Route},
     score::Score,
     service::Router,
+    shadow::{Compare, Compared, Comparison, Shadow, ShadowLayer, ShadowStats},
     stats::{RouteStats, Stats},
 };
 

@@ -1,4 +1,5 @@
-//! Judges that are built in.
+//! Judges that are built in, and comparisons in the background.
 mod checks;
 mod consistency;
+mod shadow;
 mod support;
