@@ -61,7 +61,10 @@ fn entry(settings: &Settings, landed: Landed<'_>, now: Timestamp) -> Option<Entr
         return None;
     }
     let chosen = landed.report.chosen();
-    let fallback = chosen.is_some_and(|attempt| attempt.purpose == Purpose::Fallback);
+    // What another attempt went on with has a seam, and may be of two models.
+    let fallback = chosen.is_some_and(|attempt| {
+        matches!(attempt.purpose, Purpose::Fallback | Purpose::Continuation)
+    });
     if fallback && settings.fallbacks == Fallbacks::Forget {
         return None;
     }

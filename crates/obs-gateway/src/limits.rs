@@ -112,7 +112,8 @@ impl Limits {
                     .count(),
             };
             // The router went around a route that keeps failing: there is no going back to it.
-            let avoided = first.is_some_and(|decided| decided.reason == "fallback");
+            let avoided =
+                first.is_some_and(|decided| matches!(decided.reason, "fallback" | "context"));
             left > usize::from(avoided)
         })
     }

@@ -8,7 +8,9 @@ use std::{
 use futures_util::future::Either;
 use obs_apm::Propagator;
 use obs_core::{Call, Error};
-use obs_openai::{ResponseFuture, Upstream};
+use obs_metrics::Metrics;
+use obs_openai::{Malformed, ResponseFuture, Upstream};
+use opentelemetry::KeyValue;
 use tower::Service;
 
 use crate::{
@@ -30,6 +32,8 @@ pub(crate) enum Provider {
 pub(crate) struct Providers {
     first: Provider,
     of_route: Arc<HashMap<Arc<str>, Provider>>,
+    /// Each with its name.
+    all: Arc<[(Arc<str>, Provider)]>,
 }
 
 impl Provider {
@@ -55,6 +59,10 @@ impl Provider {
         let mut upstream = Upstream::builder(&*of.base_url)
             .name(format!("provider {}", of.name))
             .connect_timeout(settings.timeout.connect)
+            .malformed(match of.malformed {
+                settings::Malformed::Error => Malformed::Fail,
+                settings::Malformed::Skip => Malformed::Skip,
+            })
             // The span of the attempt, which is current then.
             .prepare(move |_, headers| propagator.inject_trace_headers(headers));
         if let Some(key) = &of.api_key {
@@ -94,7 +102,29 @@ impl Providers {
         Ok(Self {
             first: of(&first.name)?,
             of_route: Arc::new(of_route),
+            all: settings
+                .providers
+                .iter()
+                .map(|provider| Ok((provider.name.clone(), of(&provider.name)?)))
+                .collect::<Result<_, BuildError>>()?,
         })
+    }
+
+    /// Shows what they count themselves.
+    pub(crate) fn count(&self, metrics: &Metrics) {
+        let all = self.all.clone();
+        metrics.counter(
+            "upstream_skipped_events_total",
+            "Events of streams that were no JSON, and were passed over.",
+            move |tell| {
+                for (name, provider) in &*all {
+                    if let Provider::Upstream(upstream) = provider {
+                        let label = KeyValue::new("provider", name.clone());
+                        tell(&[label], upstream.skipped_events());
+                    }
+                }
+            },
+        );
     }
 
     /// The provider of a route, or the first one.

@@ -58,12 +58,18 @@ pub(crate) fn layer(
         let context = route
             .context
             .or_else(|| prices.context_window(&route.model));
-        let made = Route::new(route.name.clone())
+        let mut made = Route::new(route.name.clone())
             .model(route.model.clone())
             .fallback(route.fallback.iter().cloned());
-        match context {
-            Some(tokens) => made.context(tokens),
-            None => made,
+        if let Some(tokens) = context {
+            made = made.context(tokens);
+        }
+        if let Some(share) = route.weight {
+            made = made.weight(share);
+        }
+        match route.prefill {
+            true => made.prefill(),
+            false => made,
         }
     });
     let mut router = RouterLayer::try_new(policy, routes)
@@ -73,7 +79,10 @@ pub(crate) fn layer(
     if of.breaker_failures > 0 {
         let longest = of.breaker_rest.saturating_mul(4);
         let breaker = Breaker::new(of.breaker_failures).rests(of.breaker_rest, longest);
-        router = router.breaker(breaker);
+        router = router.breaker(match of.breaker_slow {
+            Some(slow) => breaker.slow(slow),
+            None => breaker,
+        });
     }
     if settings
         .routes

@@ -1,4 +1,6 @@
 //! The layers around the providers, in their order: apm, timeout, cache, router, hedge, limits of an attempt, attempt.
+use std::time::Duration;
+
 use obs_apm::{ApmLayer, Telemetry};
 use obs_budget::Budgets;
 use obs_cache::{BoxStore, CacheLayer, Clock, Memory, RedisStore, Tiered};
@@ -7,7 +9,7 @@ use obs_core::{
 };
 use obs_openai::{ChatRequest, ChatResponse, EmbeddingRequest, EmbeddingResponse};
 use obs_redis::Redis;
-use obs_router::RouterLayer;
+use obs_router::{ContinueLayer, RouterLayer};
 use obs_timeout::{HedgeLayer, TimeoutLayer};
 use tower::{Layer, Service, ServiceBuilder, util::BoxCloneSyncService};
 
@@ -56,6 +58,8 @@ struct Layers {
     timeout: TimeoutLayer,
     cache: Option<CacheLayer<BoxStore>>,
     router: Option<RouterLayer<Deciding>>,
+    /// Whether a route goes on with streams that break off.
+    goes_on: bool,
     hedge: Option<HedgeLayer>,
     limits: LimitsLayer,
     attempts: AttemptLayer<obs_core::Enveloped>,
@@ -72,6 +76,7 @@ impl Stacks {
         let names = Names::new(settings, &providers);
         let prices = prices(settings);
         let metrics = telemetry.metrics();
+        providers.count(&metrics);
         let stores = Stores::new(settings, background)?;
         let cache = stores.both.map(|store| cache(settings, clock, store));
         let layers = Layers {
@@ -82,10 +87,8 @@ impl Stacks {
                 .metrics(&metrics),
             cache: cache.map(|cache| cache.metrics(&metrics)),
             router: routing::layer(settings, &prices)?.map(|router| router.metrics(&metrics)),
-            hedge: settings
-                .timeout
-                .hedge_after
-                .map(|after| HedgeLayer::new(after).metrics(&metrics)),
+            goes_on: settings.routes.iter().any(|route| route.prefill),
+            hedge: hedge(settings).map(|hedge| hedge.metrics(&metrics)),
             limits: LimitsLayer::new(settings, names.routes()),
             attempts: AttemptLayer::new(prices).enveloped(),
         };
@@ -154,6 +157,10 @@ impl Layers {
             Some(router) => BoxCloneSyncService::new(router.layer(hedged)),
             None => hedged,
         };
+        let routed = match self.goes_on {
+            true => BoxCloneSyncService::new(ContinueLayer::new().layer(routed)),
+            false => routed,
+        };
         let cached = match &self.cache {
             Some(cache) => BoxCloneSyncService::new(cache.layer(routed)),
             None => routed,
@@ -216,6 +223,18 @@ fn prices(settings: &Settings) -> PriceTable {
         }
     }
     prices
+}
+
+/// `None`: nothing is asked for twice.
+fn hedge(settings: &Settings) -> Option<HedgeLayer> {
+    let of = &settings.timeout;
+    let hedge = HedgeLayer::new(of.hedge_after?)
+        .share(of.hedge_share)
+        .burst(of.hedge_burst);
+    Some(match of.hedge_usd_per_hour {
+        Some(amount) => hedge.dollars(amount, Duration::from_secs(3600)),
+        None => hedge,
+    })
 }
 
 /// Where answers are kept.

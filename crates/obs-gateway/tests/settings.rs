@@ -4,7 +4,7 @@ use std::{path::PathBuf, time::Duration};
 use obs_core::{Commit, PriceTable, Usage};
 use obs_gateway::{
     cli::{Action, Cli},
-    settings::{Environment, Format, Loaded, Policy, Settings, Sources, Store, Tenant, load},
+    settings::{Environment, Format, Loaded, Malformed, Policy, Settings, Sources, Store, Tenant, load},
 };
 use tempfile::TempDir;
 
@@ -458,6 +458,7 @@ api_key_env = "A_KEY"
 [[providers]]
 name = "b"
 base_url = "http://127.0.0.1:1"
+malformed = "skip"
 
 [[routes]]
 name = "cheap"
@@ -467,6 +468,8 @@ fallback = ["premium"]
 context = 128000
 price = { input = "0.15", output = "0.60", cached_input = "0.075" }
 first_token = "3s"
+weight = 3
+prefill = true
 
 [[routes]]
 name = "premium"
@@ -494,6 +497,10 @@ fn providers_and_routes_are_read_from_the_file_and_stand_over_openais_variables(
     assert_eq!(cheap.fallback, ["premium".into()]);
     assert_eq!(cheap.context, Some(128_000));
     assert_eq!(cheap.first_token, Some(Duration::from_secs(3)));
+    assert_eq!((cheap.weight, cheap.prefill), (Some(3), true));
+    assert_eq!((premium.weight, premium.prefill), (None, false));
+    assert_eq!(settings.providers[1].malformed, Malformed::Skip);
+    assert_eq!(settings.providers[0].malformed, Malformed::Error);
     let usage = Usage {
         input: 1_000_000,
         cached_input: 400_000,

@@ -20,7 +20,7 @@ pub use self::{
     problem::{Problem, Problems},
     secret::Secret,
     sections::{
-        Admin, Cache, Format, Log, LogFormat, Metrics, Policy, Prices, Provider, Route, Router,
+        Admin, Cache, Format, Log, LogFormat, Malformed, Metrics, Policy, Prices, Provider, Route, Router,
         Server, Settings, Simulated, Store, Tenant, Timeout, VirtualKey,
     },
 };

@@ -2,7 +2,7 @@
 use std::{net::SocketAddr, time::Duration};
 
 use bytesize::ByteSize;
-use obs_core::Commit;
+use obs_core::{Commit, Usd};
 
 use super::{LogFormat, Policy, Secret, Store, Tenant};
 
@@ -77,6 +77,14 @@ pub(super) fn number(text: &str, most: u32) -> Result<u32, String> {
     match text.parse::<u32>() {
         Ok(number) if number <= most => Ok(number),
         _ => Err(format!("expected a whole number from 0 to {most}")),
+    }
+}
+
+/// An amount above zero, read as decimal text.
+pub(super) fn dollars(text: &str) -> Result<Usd, String> {
+    match text.parse::<Usd>() {
+        Ok(amount) if amount > Usd::ZERO => Ok(amount),
+        _ => Err("expected dollars above zero, such as 1.50".into()),
     }
 }
 

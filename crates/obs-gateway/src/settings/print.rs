@@ -3,7 +3,9 @@ use std::fmt::Write;
 
 use obs_core::{Price, Usd};
 
-use super::{Format, Loaded, Provider, Route, VirtualKey, keys, secret::mask_url, table::SCALARS};
+use super::{
+    Format, Loaded, Malformed, Provider, Route, VirtualKey, keys, secret::mask_url, table::SCALARS,
+};
 
 /// Where what is to be said after a value begins.
 const COLUMN: usize = 40;
@@ -62,6 +64,9 @@ fn print_provider(out: &mut String, provider: &Provider) {
     if let Some(file) = &provider.ca_file {
         let _ = writeln!(out, "ca_file = {}", quoted(&file.display().to_string()));
     }
+    if provider.malformed == Malformed::Skip {
+        let _ = writeln!(out, "malformed = \"skip\"");
+    }
     match &provider.api_key_env {
         Some(variable) => {
             let line = format!("api_key_env = {}", quoted(variable));
@@ -97,6 +102,12 @@ fn print_route(out: &mut String, route: &Route) {
     if let Some(limit) = route.first_token {
         let limit = humantime::format_duration(limit).to_string();
         let _ = writeln!(out, "first_token = {}", quoted(&limit));
+    }
+    if let Some(share) = route.weight {
+        let _ = writeln!(out, "weight = {share}");
+    }
+    if route.prefill {
+        let _ = writeln!(out, "prefill = true");
     }
 }
 

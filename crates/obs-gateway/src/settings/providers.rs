@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use obs_core::Price;
 
 use super::{
-    Environment, Format, Problems, Provider, Route, Secret,
+    Environment, Format, Malformed, Problems, Provider, Route, Secret,
     document::{Entry, Node, Value, place},
     parse,
     problem::did_you_mean,
@@ -36,6 +36,10 @@ const PROVIDER: &[Field<Provider>] = &[
     Field {
         key: "ca_file",
         set: |p, v| put(&mut p.ca_file, text(v, path).map(Some)),
+    },
+    Field {
+        key: "malformed",
+        set: |p, v| put(&mut p.malformed, text(v, malformed)),
     },
 ];
 
@@ -72,6 +76,14 @@ const ROUTE: &[Field<Route>] = &[
     Field {
         key: "first_token",
         set: |r, v| put(&mut r.first_token, text(v, parse::duration).map(Some)),
+    },
+    Field {
+        key: "weight",
+        set: |r, v| put(&mut r.weight, text(v, weight).map(Some)),
+    },
+    Field {
+        key: "prefill",
+        set: |r, v| put(&mut r.prefill, text(v, parse::boolean)),
     },
 ];
 
@@ -216,6 +228,21 @@ fn format(text: &str) -> Result<Format, String> {
         "openai" => Ok(Format::OpenAi),
         "simulated" => Ok(Format::Simulated),
         _ => Err("expected openai or simulated".into()),
+    }
+}
+
+fn malformed(text: &str) -> Result<Malformed, String> {
+    match text {
+        "error" => Ok(Malformed::Error),
+        "skip" => Ok(Malformed::Skip),
+        _ => Err("expected error or skip".into()),
+    }
+}
+
+fn weight(text: &str) -> Result<u32, String> {
+    match text.parse() {
+        Ok(share) if share > 0 => Ok(share),
+        _ => Err("expected a share, a whole number above zero, such as 3".into()),
     }
 }
 

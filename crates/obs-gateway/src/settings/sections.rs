@@ -171,6 +171,8 @@ pub struct Router {
     pub breaker_failures: u32,
     /// For how long it is left out at first, and for four times as long at most.
     pub breaker_rest: Duration,
+    /// An answer whose first token takes longer is a failure too; `None`: slow is no failure.
+    pub breaker_slow: Option<Duration>,
     /// Model of the route `cheap` that is there where no route is given.
     pub cheap_model: Option<String>,
     /// Model of the route `premium` that is there where no route is given.
@@ -207,6 +209,12 @@ pub struct Timeout {
     pub attempt: Option<Duration>,
     /// After so long without its first token a stream is asked for a second time; `None`: never.
     pub hedge_after: Option<Duration>,
+    /// Most second attempts, as a share of the calls.
+    pub hedge_share: f64,
+    /// Most of them at once over that share.
+    pub hedge_burst: u32,
+    /// Most dollars an hour for them; `None`: no matter how many.
+    pub hedge_usd_per_hour: Option<Usd>,
 }
 
 /// What tokens cost.
@@ -243,8 +251,20 @@ pub struct Provider {
     pub ca_file: Option<PathBuf>,
     /// What is in that file.
     pub ca: Option<Vec<u8>>,
+    /// What becomes of an event of its streams that is no JSON.
+    pub malformed: Malformed,
     /// The key; `None`: the caller's own credential is passed on.
     pub api_key: Option<Secret>,
+}
+
+/// What becomes of an event of a stream that is no JSON.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Malformed {
+    /// The stream ends with an error.
+    #[default]
+    Error,
+    /// It is passed over, and counted.
+    Skip,
 }
 
 /// What a provider speaks.
@@ -275,6 +295,10 @@ pub struct Route {
     pub price: Option<Price>,
     /// Until its first token, in place of the general limits.
     pub first_token: Option<Duration>,
+    /// Its share of what falls over to routes with a weight, and of what is split by weight; `None`: the order holds.
+    pub weight: Option<u32>,
+    /// Its model goes on with an answer whose beginning is the last message.
+    pub prefill: bool,
 }
 
 /// A key that the gateway gives to a caller. It is no key of a provider.

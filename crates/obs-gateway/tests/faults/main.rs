@@ -6,11 +6,13 @@
 mod common;
 
 mod connections;
+mod continued;
 mod leaving;
 mod limits;
 mod others;
 mod outage;
 mod refusals;
+mod settings;
 mod setup;
 mod slowness;
 mod streams;

@@ -126,16 +126,39 @@ impl Faulty {
         headers: &[(&str, &str)],
     ) -> Got {
         let prompt = new_prompt();
+        let question = question(model, &prompt, streamed);
+        self.send(question, prompt, streamed, headers).await
+    }
+
+    /// A streamed answer to the question of that one.
+    pub(crate) async fn ask_again(&self, got: &Got) -> Got {
+        let question = question("auto", &got.prompt, true);
+        self.send(question, got.prompt.clone(), true, &[]).await
+    }
+
+    /// A streamed answer to a new question with these fields besides.
+    pub(crate) async fn ask_with(&self, fields: Value) -> Got {
+        let prompt = new_prompt();
+        let mut question = question("auto", &prompt, true);
+        for (name, value) in fields.as_object().expect("fields") {
+            question[name] = value.clone();
+        }
+        self.send(question, prompt, true, &[]).await
+    }
+
+    async fn send(
+        &self,
+        question: Value,
+        prompt: String,
+        streamed: bool,
+        headers: &[(&str, &str)],
+    ) -> Got {
         let mut request = client().post(self.gateway.url("/v1/chat/completions"));
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
         let start = Instant::now();
-        let answer = request
-            .json(&question(model, &prompt, streamed))
-            .send()
-            .await
-            .expect("is answered");
+        let answer = request.json(&question).send().await.expect("is answered");
         let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
         let body = answer.text().await.expect("a body that ends in good order");
         Got {
@@ -221,6 +244,17 @@ impl Got {
             said["content"].as_str().unwrap_or_default().to_owned()
         };
         self.parts().iter().map(of).collect()
+    }
+
+    /// What a healthy provider would have said.
+    pub(crate) fn healthy_text(&self) -> String {
+        answer_text(&self.prompt, CHUNKS)
+    }
+
+    /// The names of the answer.
+    pub(crate) fn ids(&self) -> std::collections::BTreeSet<String> {
+        let id = |part: &Value| part["id"].as_str().map(Into::into);
+        self.parts().iter().filter_map(id).collect()
     }
 
     /// The answer of this model, to its last word, with usage and a price.

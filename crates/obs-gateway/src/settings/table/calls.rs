@@ -1,7 +1,7 @@
 //! Where calls go, how long they may take, and what they cost.
 use super::{Scalar, parse, put, scalar, unset};
 
-pub(super) const SCALARS: [Scalar; 20] = [
+pub(super) const SCALARS: [Scalar; 24] = [
     scalar(
         "router.policy",
         "complexity",
@@ -49,6 +49,12 @@ pub(super) const SCALARS: [Scalar; 20] = [
         "5s",
         "For how long a failing route is left out at first; doubled with each trial that fails, up to four times",
         |s, v| put(&mut s.router.breaker_rest, parse::duration(v)),
+    ),
+    scalar(
+        "router.breaker_slow",
+        "off",
+        "An answer whose first token, or whole, takes longer than this counts as a failure there; or off",
+        |s, v| put(&mut s.router.breaker_slow, parse::duration_or_off(v)),
     ),
     unset(
         "router.cheap_model",
@@ -109,8 +115,30 @@ pub(super) const SCALARS: [Scalar; 20] = [
     scalar(
         "timeout.hedge_after",
         "off",
-        "After so long without its first token a stream is asked for a second time, for at most one in twenty calls, and the slower one dropped; or off",
+        "After so long without its first token a stream is asked for a second time, and the slower one dropped; or off",
         |s, v| put(&mut s.timeout.hedge_after, parse::duration_or_off(v)),
+    ),
+    scalar(
+        "timeout.hedge_share",
+        "0.05",
+        "Most second attempts, as a share of the calls that could have one, 0 to 1",
+        |s, v| put(&mut s.timeout.hedge_share, parse::share(v)),
+    ),
+    scalar(
+        "timeout.hedge_burst",
+        "10",
+        "Most second attempts at once over that share, out of what earlier calls left unused; 0 for none at all",
+        |s, v| put(&mut s.timeout.hedge_burst, parse::number(v, 1_000_000)),
+    ),
+    unset(
+        "timeout.hedge_usd_per_hour",
+        "Most dollars an hour for second attempts, such as 1.50; models without a price get none then; unset: no matter",
+        |s, v| {
+            put(
+                &mut s.timeout.hedge_usd_per_hour,
+                parse::dollars(v).map(Some),
+            )
+        },
     ),
     unset(
         "prices.file",
