@@ -64,8 +64,8 @@ impl LlmRequest for Ask {
     }
 
     fn visit_prompt(&self, visit: &mut dyn FnMut(Role, &str)) {
-        if let Some(prompt) = &self.question.prompt {
-            visit(Role::User, prompt);
+        for (role, text) in &self.question.prompt {
+            visit(*role, text);
         }
     }
 

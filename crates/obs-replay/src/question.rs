@@ -1,7 +1,7 @@
 //! What is asked, and what each route would make of it.
 use std::{sync::Arc, time::Duration};
 
-use obs_core::{ErrorKind, Operation, Usage};
+use obs_core::{ErrorKind, Operation, Role, Usage};
 
 /// A question at its moment.
 #[derive(Clone, Debug)]
@@ -25,8 +25,8 @@ pub struct Question {
     pub operation: Operation,
     /// The model that the caller asked for.
     pub model: Arc<str>,
-    /// Its text, where it is known.
-    pub prompt: Option<Arc<str>>,
+    /// Its text, piece by piece; empty where it is not known.
+    pub prompt: Vec<(Role, Arc<str>)>,
     /// What was known of the call before its prompt was read.
     pub group: Option<Arc<str>>,
     /// How difficult it was found when it was recorded, from 0 to 1.

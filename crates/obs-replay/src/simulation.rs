@@ -41,6 +41,7 @@ pub struct Ended<'a> {
 
 impl Simulation {
     /// Through these layers.
+    #[must_use]
     pub fn new<P, J>(layers: &Layers<P, J>) -> Self
     where
         P: Policy<Ask> + Send + Sync + 'static,

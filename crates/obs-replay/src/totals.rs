@@ -44,18 +44,31 @@ pub struct Totals {
     pub saved_by_router: Usd,
     /// Saved where a judge looked at a cheap answer first. Below zero for a loss.
     pub saved_by_cascade: Usd,
+    /// Saved and in no layer's account: a hit saves what the stored answer had cost, which a router may have made little; and the
+    /// baseline's own answers may have been of another length.
+    pub saved_besides: Usd,
+    /// Of the answered calls, those of which both what they cost and what they would have cost is known: the savings are of these.
+    pub known: u64,
+    /// What those would have cost at the baseline route.
+    pub known_baseline: Usd,
+    /// What those cost.
+    pub known_paid: Usd,
     /// Answered calls of which the layers cannot say what was saved.
     pub unknown_savings: u64,
     /// Answered calls of which it is known how good the answer is.
     pub judged_quality: u64,
     /// The sum of the qualities of their answers.
     pub quality: f64,
-    /// Of those calls: what the first route would have had.
+    /// The sum of their squares.
+    pub quality_squares: f64,
+    /// Of those of which both are known: what the first route would have had.
     pub quality_first: f64,
-    /// Of those calls: what the baseline would have had.
+    /// Of the same: what the baseline would have had.
     pub quality_baseline: f64,
     /// Of those calls: of how many both are known.
     pub quality_known: u64,
+    /// The sum of the qualities of the answers of these.
+    pub quality_both: f64,
     latency: Histogram<u64>,
     baseline_at: usize,
     prices: PriceTable,
@@ -87,12 +100,18 @@ impl Totals {
             saved_by_cache: Usd::ZERO,
             saved_by_router: Usd::ZERO,
             saved_by_cascade: Usd::ZERO,
+            saved_besides: Usd::ZERO,
+            known: 0,
+            known_baseline: Usd::ZERO,
+            known_paid: Usd::ZERO,
             unknown_savings: 0,
             judged_quality: 0,
             quality: 0.0,
+            quality_squares: 0.0,
             quality_first: 0.0,
             quality_baseline: 0.0,
             quality_known: 0,
+            quality_both: 0.0,
             latency: Histogram::new_with_bounds(1, LONGEST, 3)
                 .expect("the bounds are far apart, and three digits are allowed"),
             baseline_at: baseline,
@@ -128,30 +147,40 @@ impl Totals {
         self.hits += u64::from(is_hit);
         self.coalesced += u64::from(status == Some(CacheStatus::Coalesced));
         self.answered += 1;
-        self.baseline = self.baseline.merge(Paid::from(self.at_baseline(ended)));
+        let baseline = self.at_baseline(ended);
+        self.baseline = self.baseline.merge(Paid::from(baseline));
         let route = report.chosen().and_then(|attempt| attempt.route.as_ref());
         if let Some(at) = route.and_then(|route| self.routes.iter().position(|name| name == route))
         {
             self.by_route[at] += 1;
         }
-        match (is_hit, report.baseline.is_some()) {
-            (true, _) => match report.saved_by_cache() {
-                Some(saved) => self.saved_by_cache += saved,
-                None => self.unknown_savings += 1,
-            },
-            (false, true) => match report.saved_by_route() {
-                Some(saved) if ended.judged || is_cascade(ended) => self.saved_by_cascade += saved,
-                Some(saved) => self.saved_by_router += saved,
-                None => self.unknown_savings += 1,
-            },
-            (false, false) => {}
+        let is_cascade = ended.judged || is_cascade(ended);
+        let counted = match (is_hit, report.baseline.is_some()) {
+            (true, _) => report.saved_by_cache(),
+            (false, true) => report.saved_by_route(),
+            (false, false) => Some(Usd::ZERO),
+        };
+        let saved = counted.unwrap_or_default();
+        self.unknown_savings += u64::from(counted.is_none());
+        *match (is_hit, is_cascade) {
+            (true, _) => &mut self.saved_by_cache,
+            (false, true) => &mut self.saved_by_cascade,
+            (false, false) => &mut self.saved_by_router,
+        } += saved;
+        if let (Some(baseline), Some(paid)) = (baseline, paid.exact()) {
+            self.known += 1;
+            self.known_baseline += baseline;
+            self.known_paid += paid;
+            self.saved_besides += baseline - paid - saved;
         }
         if let Some(quality) = answer.quality() {
             self.judged_quality += 1;
             self.quality += f64::from(quality);
+            self.quality_squares += f64::from(quality).powi(2);
             let of = |at: usize| question.outcomes.get(at).and_then(|of| of.quality);
             if let (Some(first), Some(baseline)) = (of(0), of(self.baseline_at)) {
                 self.quality_known += 1;
+                self.quality_both += f64::from(quality);
                 self.quality_first += f64::from(first);
                 self.quality_baseline += f64::from(baseline);
             }
@@ -174,26 +203,13 @@ impl Totals {
         answered.and_then(|model| of(model)).or_else(|| of(model))
     }
 
-    /// What is left of the baseline and was not paid, as a part of the baseline: below zero for a loss. `None` while a part of either
-    /// is unknown, and where nothing was to be paid.
+    /// The part of the baseline that was not paid: below zero for a loss. It is of the calls of which both is known, and of what was
+    /// paid in vain. `None` where nothing was to be paid.
     #[must_use]
     pub fn saving(&self) -> Option<f64> {
-        let baseline = self.baseline.exact()?.as_dollars_f64();
-        let paid = self.paid.exact()?.as_dollars_f64();
+        let baseline = self.known_baseline.as_dollars_f64();
+        let paid = (self.known_paid + self.paid_in_vain).as_dollars_f64();
         (baseline > 0.0).then(|| 1.0 - paid / baseline)
-    }
-
-    /// What is saved and stands in no layer's account: a hit saves what the stored answer had cost, which a router may have made
-    /// little; and the baseline's own answers may have been of another length.
-    #[must_use]
-    pub fn saved_besides(&self) -> Option<Usd> {
-        Some(
-            self.baseline.exact()?
-                - (self.paid.exact()? - self.paid_in_vain)
-                - self.saved_by_cache
-                - self.saved_by_router
-                - self.saved_by_cascade,
-        )
     }
 
     /// Hits among hits and misses.
@@ -207,6 +223,24 @@ impl Totals {
     #[must_use]
     pub fn mean_quality(&self) -> Option<f64> {
         (self.judged_quality > 0).then(|| self.quality / self.judged_quality as f64)
+    }
+
+    /// The 95 % interval around it, by the normal distribution.
+    #[must_use]
+    pub fn quality_interval(&self) -> Option<(f64, f64)> {
+        let mean = self.mean_quality()?;
+        let count = self.judged_quality as f64;
+        let variance = (self.quality_squares / count - mean * mean).max(0.0);
+        let room = 1.96 * (variance / count).sqrt();
+        Some(((mean - room).max(0.0), (mean + room).min(1.0)))
+    }
+
+    /// The part of the gap in quality between the first route and the baseline that is kept, over the calls of which both are known.
+    #[must_use]
+    pub fn quality_kept(&self) -> Option<f64> {
+        let gap = self.quality_baseline - self.quality_first;
+        let kept = (self.quality_both - self.quality_first) / gap;
+        kept.is_finite().then_some(kept)
     }
 
     /// How long callers waited: the time within which this part of them had their answer or an error, to three digits.

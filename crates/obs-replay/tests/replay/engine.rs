@@ -77,7 +77,7 @@ fn figures_are_those_that_were_worked_out_by_hand() {
     // Two hits of 0.002 and one of 0.025; the router saved 0.023 twice; the hits on cheap answers saved 0.023 more than they had cost.
     assert_eq!(sums.saved_by_cache, usd("0.029"));
     assert_eq!(sums.saved_by_router, usd("0.046"));
-    assert_eq!(sums.saved_besides(), Some(usd("0.046")));
+    assert_eq!(sums.saved_besides, usd("0.046"));
     assert_eq!(sums.mean_quality(), Some(1.0));
     assert_eq!((sums.quality_first, sums.quality_baseline), (4.0, 6.0));
     assert_eq!(sums.latency(0.5), Duration::from_millis(50));
@@ -112,11 +112,7 @@ fn sums_are_those_of_the_layers_to_the_pico_dollar() {
     // Each of these is there, or the test shows nothing.
     let cascades = router.route("premium").unwrap().decisions(Reason::Cascade);
     assert!(sums.cut > 10 && sums.failed > 10 && sums.coalesced > 10 && cascades > 10);
-    assert!(
-        sums.saved_by_router < Usd::ZERO
-            || sums.saved_by_router > Usd::ZERO
-            || sums.saved_by_cascade > Usd::ZERO
-    );
+    assert!(sums.saved_by_cascade > Usd::ZERO);
     assert!(sums.unknown_savings > 0);
 }
 

@@ -1,3 +1,4 @@
 //! Replays through the real layers.
 mod engine;
+mod proof;
 mod world;
