@@ -80,6 +80,12 @@ impl<P> RouterLayer<P> {
 }
 
 impl<P, J> RouterLayer<P, J> {
+    /// The policy, to ask it for [explanations](crate::Policy::explain).
+    #[must_use]
+    pub fn policy(&self) -> &P {
+        &self.policy
+    }
+
     /// The route of calls for which the policy gives no useful answer.
     ///
     /// # Panics

@@ -118,9 +118,13 @@ impl<R, P: Policy<R>> Policy<R> for Budgeted<P> {
     }
 
     fn explain(&self, request: &R, context: &CallContext) -> Option<Explanation> {
+        let inner = self.policy.explain(request, context);
+        if self.purses.is_empty() {
+            return inner;
+        }
         let (allowed, least) = self.allowed(context);
         let told = Explanation::of("budget").part("left", least as f32, allowed as f32);
-        Some(told.around(self.policy.explain(request, context)))
+        Some(told.around(inner))
     }
 }
 

@@ -186,8 +186,12 @@ impl<R, P: Policy<R>> Policy<R> for Sticky<P> {
     }
 
     fn explain(&self, request: &R, context: &CallContext) -> Option<Explanation> {
-        let mut told = Explanation::of("sticky").around(self.policy.explain(request, context));
-        let name = (context.tenant.clone(), context.session.clone()?);
+        let inner = self.policy.explain(request, context);
+        let Some(session) = context.session.clone() else {
+            return inner;
+        };
+        let mut told = Explanation::of("sticky").around(inner);
+        let name = (context.tenant.clone(), session);
         if let Some(last) = self.sessions.get(&name).and_then(|of| of.turn(self.idle)) {
             let share = last.usage.filter(|usage| usage.input > 0);
             let share = share.map(|usage| usage.cached_input as f32 / usage.input as f32);
