@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::Range;
 
-use crate::Prompt;
+use crate::{Outcomes, Prompt};
 use crate::features::{Dense, FEATURES, Terms};
 
 /// Prompts with the quality of both answers. What is kept of a prompt is its features, not its text.
@@ -134,6 +134,26 @@ impl Dataset {
     #[must_use]
     pub const fn groups(&self) -> usize {
         self.groups.len()
+    }
+
+    /// What came of each row, to compare orders of them: see [`Outcomes`]. Scores that know the outcomes are the best order there can be.
+    #[must_use]
+    pub fn outcomes(&self) -> Outcomes {
+        Outcomes::independent(self.deltas())
+    }
+
+    /// What the rule goes by, row by row: the logarithm of one and the bytes of the prompt.
+    #[must_use]
+    pub fn lengths(&self) -> Vec<f32> {
+        self.rows.iter().map(|row| row.dense.length()).collect()
+    }
+
+    /// The mean quality of the cheap answers, and of the premium ones; zero without a row.
+    #[must_use]
+    pub fn means(&self) -> (f64, f64) {
+        let rows = self.rows.len().max(1) as f64;
+        let sum = |of: fn(&Row) -> f32| self.rows.iter().map(|row| f64::from(of(row))).sum::<f64>();
+        (sum(|row| row.cheap) / rows, sum(|row| row.premium) / rows)
     }
 
     pub(crate) fn terms(&self, row: &Row) -> &[u16] {

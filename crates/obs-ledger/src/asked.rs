@@ -42,7 +42,10 @@ impl Asked {
                 tenant,
                 key: (request.operation() != Operation::Other).then(|| key(call, &setup.secret)),
                 uncacheable: !request.cacheable() || context.cache.no_store,
-                prompt: Some(prompt(request, setup)),
+                prompt: Some(match setup.prompts {
+                    true => Prompt::with_text(request),
+                    false => Prompt::of(request),
+                }),
                 ..Entry::default()
             },
         }
@@ -81,30 +84,42 @@ fn session(session: &str, tenant: Option<&str>, secret: &Option<FingerprintSecre
     short(&hash)
 }
 
-fn prompt(request: &impl LlmRequest, setup: &Setup) -> Prompt {
-    let mut prompt = Prompt::default();
-    let mut pieces = setup.prompts.then(Vec::new);
-    let mut room = LONGEST_TEXT;
-    request.visit_prompt(&mut |role, text| {
-        prompt.bytes += text.len() as u64;
-        prompt.chars += text.chars().count() as u64;
-        if let Some(pieces) = &mut pieces
-            && room > 0
-        {
+impl Prompt {
+    /// What is known of the prompt of a request, without its text.
+    #[must_use]
+    pub fn of(request: &impl LlmRequest) -> Self {
+        let mut prompt = Self::default();
+        request.visit_prompt(&mut |_, text| {
+            prompt.bytes += text.len() as u64;
+            prompt.chars += text.chars().count() as u64;
+        });
+        let read = obs_learn::pieces(|visit: &mut dyn FnMut(obs_core::Role, &str)| {
+            request.visit_prompt(visit);
+        });
+        prompt.features = obs_learn::features(&read).to_vec();
+        prompt
+    }
+
+    /// The same with its text, up to [`LONGEST_TEXT`] bytes.
+    #[must_use]
+    pub fn with_text(request: &impl LlmRequest) -> Self {
+        let mut pieces = Vec::new();
+        let mut room = LONGEST_TEXT;
+        request.visit_prompt(&mut |role, text| {
             let text = beginning(text, room);
-            room -= text.len();
-            pieces.push(Piece {
-                role: role.into(),
-                text: text.to_owned(),
-            });
+            if !text.is_empty() {
+                room -= text.len();
+                pieces.push(Piece {
+                    role: role.into(),
+                    text: text.to_owned(),
+                });
+            }
+        });
+        Self {
+            pieces: Some(pieces),
+            ..Self::of(request)
         }
-    });
-    let read = obs_learn::pieces(|visit: &mut dyn FnMut(obs_core::Role, &str)| {
-        request.visit_prompt(visit);
-    });
-    prompt.features = obs_learn::features(&read).to_vec();
-    prompt.pieces = pieces;
-    prompt
+    }
 }
 
 /// Whole characters of no more than so many bytes.
