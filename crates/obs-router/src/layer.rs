@@ -160,6 +160,26 @@ impl<P, J> RouterLayer<P, J> {
         self.counting_for_itself()
     }
 
+    /// This layer with a judge, for requests of one type where the layer serves several: it counts together with this one, and shares
+    /// its policy and its breakers. The judge of this layer is not asked.
+    #[must_use]
+    pub fn judged_by<K>(&self, judge: K) -> RouterLayer<P, K> {
+        RouterLayer {
+            policy: self.policy.clone(),
+            judge: Arc::new(judge),
+            routes: self.routes.clone(),
+            default: self.default,
+            baseline: self.baseline,
+            commit: self.commit,
+            auto: self.auto.clone(),
+            retries: self.retries.clone(),
+            breaker: self.breaker.clone(),
+            chance: self.chance.clone(),
+            metrics: self.metrics.clone(),
+            counts: self.counts.clone(),
+        }
+    }
+
     /// Asks this judge whether an answer will do, before it goes out.
     #[must_use]
     pub fn judge<K>(self, judge: K) -> RouterLayer<P, K> {

@@ -185,3 +185,14 @@ async fn the_second_of_two_judges_is_asked_where_the_first_accepts() {
         assert_eq!(ASKED.load(SeqCst), asked_second, "{first}");
     }
 }
+
+#[tokio::test]
+async fn a_layer_with_a_judge_of_its_own_counts_together_with_the_one_that_it_is_made_of() {
+    let plain = layer();
+    let judged = plain.judged_by(Checked::new(Refusals::new()));
+    let answers = || model([Answer::Whole("I can't."), Answer::Whole("Lima.")]);
+    assert!(plain.layer(answers()).oneshot(ask()).await.is_ok());
+    assert!(judged.layer(answers()).oneshot(ask()).await.is_ok());
+    let sum: u64 = plain.stats().routes.iter().map(|of| of.attempts).sum();
+    assert_eq!((plain.stats().calls(), sum), (2, 3));
+}
