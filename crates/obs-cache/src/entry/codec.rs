@@ -25,6 +25,9 @@ const HEAD: usize = wire::HEAD + 4;
 /// Separates a secret used here from the same secret used elsewhere.
 const SECRET_CONTEXT: &str = "obs 2026-11 key that seals stored answers";
 
+/// The same for what is told of it.
+const NUMBER_CONTEXT: &str = "obs 2026-11 number of a key that seals stored answers";
+
 /// How entries are written outside of this process.
 #[derive(Clone, Debug)]
 pub struct Codec {
@@ -130,6 +133,14 @@ impl SealKey {
             number,
             secret: blake3::derive_key(SECRET_CONTEXT, secret),
         }
+    }
+
+    /// The same, with a number that is made of the secret, so that other secrets have other numbers.
+    #[must_use]
+    pub fn of(secret: &[u8]) -> Self {
+        let number = blake3::derive_key(NUMBER_CONTEXT, secret);
+        let number = number.first_chunk().copied().unwrap_or_default();
+        Self::new(u32::from_le_bytes(number), secret)
     }
 
     fn seal(&self, plain: &[u8], key: &Key) -> Result<Bytes, StoreError> {

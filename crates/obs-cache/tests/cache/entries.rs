@@ -92,6 +92,35 @@ proptest! {
     }
 }
 
+proptest! {
+    /// As a bug in a writer would, which puts a right checksum under what it has written wrongly: nothing panics, and
+    /// what is read as an entry is what it says, byte for byte.
+    #[test]
+    fn a_wrong_entry_with_a_right_checksum_is_refused_or_is_what_it_says(
+        entry in entry(),
+        changes in vec((any::<prop::sample::Index>(), any::<u8>()), 0..6),
+        cut in option::of(any::<prop::sample::Index>()),
+        more in vec(any::<u8>(), 0..10),
+    ) {
+        let bytes = entry.encode(&key(b"a"));
+        let mut changed = bytes[..bytes.len() - 8].to_vec();
+        for (at, byte) in changes {
+            let at = at.index(changed.len());
+            changed[at] = byte;
+        }
+        if let Some(cut) = cut {
+            changed.truncate(cut.index(changed.len()));
+        }
+        changed.extend(more);
+        let sum = blake3::hash(&changed);
+        changed.extend_from_slice(&sum.as_bytes()[..8]);
+        let changed = Bytes::from(changed);
+        if let Ok(read) = Entry::decode(&changed, &key(b"a")) {
+            prop_assert_eq!(read.encode(&key(b"a")), changed);
+        }
+    }
+}
+
 /// Also where somebody has put a right checksum under it.
 #[test]
 fn headers_that_this_version_would_not_write_are_unreadable() {
@@ -288,6 +317,11 @@ mod coded {
         // Neither is what was never encrypted read, nor what is, without a key.
         assert_eq!(fault(&after, &coded(&Codec::new()), b"a"), sealed);
         assert_eq!(fault(&Codec::new(), &by_new, b"a"), sealed);
+        // Numbers of their own accord are those of the secrets.
+        let (one, other) = (SealKey::of(b"one"), SealKey::of(b"other"));
+        let both = Codec::new().seal(other.clone()).opens(one.clone());
+        let [by_one, by_other] = [one, other].map(|key| coded(&Codec::new().seal(key)));
+        assert!(renewed(&both, &by_one) && !renewed(&both, &by_other));
         // The same number, and another secret.
         let other = Codec::new().seal(SealKey::new(2, b"other"));
         assert_eq!(fault(&other, &by_new, b"a"), Some(StoreFault::Foreign));

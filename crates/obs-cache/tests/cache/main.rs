@@ -18,6 +18,7 @@ mod races;
 mod redis;
 #[cfg(feature = "redis")]
 mod redis_lease;
+mod savings;
 mod stale;
 mod storing;
 mod streams;
