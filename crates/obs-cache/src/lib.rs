@@ -67,7 +67,7 @@
 //! that were given, `cache_ttl` for how long those are good that are kept. `cache_renewals_total` (label `changed`) counts
 //! answers that were compared with the one before, where times to live are learned; `cache_lease_waits_total` (label
 //! `outcome`: given, called) shared calls that waited for another process. Stores add `cache_entries`, `cache_bytes`,
-//! `cache_evictions_total`, `cache_write_drops_total`, `cache_breaker_state` (label `state`),
+//! `cache_evictions_total`, `cache_write_drops_total`, `cache_write_queue_bytes`, `cache_breaker_state` (label `state`),
 //! `cache_breaker_opened_total` and, with the layer, `cache_store_errors_total` (labels `kind` and `op`).
 //!
 //! # Readiness

@@ -79,7 +79,7 @@ impl Builder {
         }
     }
 
-    /// Most commands that wait for one connection to be sent: 10,000 by default. More are refused as
+    /// Most commands that wait for an answer on one connection: 10,000 by default. More are refused as
     /// [`Fault::Busy`](crate::Fault::Busy). Zero is refused.
     #[must_use]
     pub fn max_queued(self, commands: usize) -> Self {
@@ -138,6 +138,7 @@ impl Builder {
             pool: self.pool,
             max_queued: self.max_queued,
         };
+        let max_queued = self.max_queued;
         let bad = |error: Error| ConfigError(error.details().to_owned());
         let told = Arc::<Told>::default();
         let breaker = Breaker::new(masked.clone(), told.clone());
@@ -148,7 +149,11 @@ impl Builder {
                 clients.of(&seeds[0]).map_err(bad)?;
                 Servers::Cluster(Cluster::open(clients, seeds, breaker))
             }
-            _ => Servers::One(Node::open(&clients.all().map_err(bad)?, breaker)),
+            _ => Servers::One(Node::open(
+                &clients.all().map_err(bad)?,
+                breaker,
+                max_queued,
+            )),
         };
         let link = Link {
             servers,
@@ -166,7 +171,7 @@ pub(crate) struct Clients {
     config: Config,
     budget: Duration,
     pool: usize,
-    max_queued: usize,
+    pub(crate) max_queued: usize,
 }
 
 impl Clients {
@@ -208,7 +213,6 @@ impl Clients {
             c.connection_timeout = Duration::from_millis(250);
             c.internal_command_timeout = Duration::from_millis(250);
             c.max_command_attempts = 1;
-            c.max_command_buffer_len = self.max_queued;
             c.unresponsive = UnresponsiveConfig {
                 max_timeout: Some(Duration::from_millis(500)),
                 interval: Duration::from_millis(100),

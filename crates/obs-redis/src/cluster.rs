@@ -142,7 +142,8 @@ impl View {
     fn open_node(&self, server: &Server) -> Option<Node> {
         let clients = self.clients.of(server).ok()?;
         let name = format!("{}:{} of the cluster", server.host, server.port);
-        Some(Node::open(&clients, Breaker::new(name, self.told.clone())))
+        let breaker = Breaker::new(name, self.told.clone());
+        Some(Node::open(&clients, breaker, self.clients.max_queued))
     }
 }
 

@@ -1,7 +1,10 @@
 //! One server, or what behaves as one.
 use std::{
     hash::{DefaultHasher, Hasher},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
     time::Duration,
 };
 
@@ -30,11 +33,15 @@ pub(crate) struct Node {
     lanes: Vec<Lane>,
     breaker: Arc<Breaker>,
     probe: Probe,
+    /// Number of looks for a lane to send one on.
+    probes: AtomicUsize,
+    /// Most commands that wait on one lane.
+    max_queued: usize,
 }
 
 impl Node {
     /// Begins to connect.
-    pub(crate) fn open(clients: &[Client], breaker: Breaker) -> Self {
+    pub(crate) fn open(clients: &[Client], breaker: Breaker, max_queued: usize) -> Self {
         let breaker = Arc::new(breaker);
         let all = Arc::new(Lanes::default());
         let lanes = clients
@@ -44,6 +51,8 @@ impl Node {
             lanes: lanes.collect(),
             breaker,
             probe: Probe::default(),
+            probes: AtomicUsize::new(0),
+            max_queued,
         }
     }
 
@@ -59,9 +68,11 @@ impl Node {
         budget: Duration,
     ) -> Result<R, Fault> {
         let ticket = self.admit(key).ok_or(Fault::Refused)?;
-        let client = self.lane(key).client.with_options(&options(budget));
+        let lane = self.lane(key);
+        let _place = lane.place(self.max_queued).ok_or(Fault::Busy)?;
+        let client = lane.client().with_options(&options(budget));
         let answer = command.send(&client, key.clone()).await;
-        self.judge(answer, ticket, budget)
+        self.judge(answer, lane, ticket, budget)
     }
 
     /// The same for a key that is on its way to this server from another, which has to be said.
@@ -72,7 +83,9 @@ impl Node {
         budget: Duration,
     ) -> Result<R, Fault> {
         let ticket = self.admit(key).ok_or(Fault::Refused)?;
-        let both = self.lane(key).client.pipeline();
+        let lane = self.lane(key);
+        let _place = lane.place(self.max_queued).ok_or(Fault::Busy)?;
+        let both = lane.client().pipeline();
         let both = both.with_options(&options(budget));
         let asking = CustomCommand::new_static("ASKING", ClusterHash::FirstKey, false);
         let queued = async {
@@ -81,13 +94,13 @@ impl Node {
             both.last().await
         };
         let answer = queued.await;
-        self.judge(answer, ticket, budget)
+        self.judge(answer, lane, ticket, budget)
     }
 
     /// Asks about the cluster rather than a key; `None`: there is no connection.
     pub(crate) async fn slots(&self) -> Option<Result<Value, Error>> {
         let lane = self.lanes.iter().find(|lane| lane.is_up())?;
-        Some(slots(&lane.client).await)
+        Some(slots(&lane.client()).await)
     }
 
     /// `None`: the server is not to be asked.
@@ -115,12 +128,11 @@ impl Node {
     /// Sends a probe, or looks whether the last one was answered. It asks for the key that is wanted, so that the
     /// server says whether it serves that.
     fn look(&self, key: &Bytes) {
-        let mut lane = None;
+        let mut client = None;
         let found = self.probe.look(|| {
-            let connected = |lane: &&Lane| lane.client.is_connected();
-            lane = Some(self.lanes.iter().find(connected)?);
+            client = Some(self.connected()?);
             // The probe has a patience of its own.
-            let client = lane?.client.with_options(&options(PATIENCE));
+            let client = client.as_ref()?.with_options(&options(PATIENCE));
             let key = key.clone();
             self.breaker.probe().then_some(async move {
                 let answer = Command::Exists.send::<u32>(&client, key).await;
@@ -134,13 +146,24 @@ impl Node {
         });
         match found {
             Found::Answered => self.breaker.close(),
-            Found::Failed => self.breaker.probe_failed(),
-            Found::Nothing if lane.is_none() && self.breaker.state() != State::HalfOpen => {
+            Found::Failed => {
+                self.lanes.iter().for_each(Lane::timed_out);
+                self.breaker.probe_failed();
+            }
+            Found::Nothing if client.is_none() && self.breaker.state() != State::HalfOpen => {
                 self.lanes.iter().for_each(Lane::revive);
                 self.breaker.look_after(SOON);
             }
             Found::Nothing => {}
         }
+    }
+
+    /// A client that has a connection, as far as it knows; each time another of those that have.
+    fn connected(&self) -> Option<Client> {
+        let first = self.probes.fetch_add(1, Relaxed);
+        let count = self.lanes.len();
+        let mut clients = (0..count).map(|offset| self.lanes[(first + offset) % count].client());
+        clients.find(ClientLike::is_connected)
     }
 
     /// The lane of this key, or another while that one does not work. So commands on one key that come one after
@@ -159,11 +182,13 @@ impl Node {
     fn judge<R>(
         &self,
         answer: Result<R, Error>,
+        lane: &Lane,
         ticket: Ticket,
         budget: Duration,
     ) -> Result<R, Fault> {
         let fault = match answer {
             Ok(answer) => {
+                lane.answered();
                 self.breaker.answered();
                 return Ok(answer);
             }
@@ -171,12 +196,16 @@ impl Node {
         };
         match &fault {
             Fault::Server { message, .. } => {
+                lane.answered();
                 self.breaker.answered();
                 if fault.is_outage() {
                     self.breaker.refused(message);
                 }
             }
-            Fault::Timeout(budget) => self.breaker.timed_out(ticket, *budget),
+            Fault::Timeout(budget) => {
+                lane.timed_out();
+                self.breaker.timed_out(ticket, *budget);
+            }
             // What is lost with one connection says nothing of the others.
             Fault::Unavailable(cause) if !self.lanes.iter().any(Lane::is_up) => {
                 self.breaker.trip(cause);

@@ -160,10 +160,8 @@ mod tests {
         let opened = std::cell::Cell::new(0);
         let open = |_: &Server| {
             opened.set(opened.get() + 1);
-            Some(Node::open(
-                &[],
-                Breaker::new(String::new(), Arc::<Told>::default()),
-            ))
+            let breaker = Breaker::new(String::new(), Arc::<Told>::default());
+            Some(Node::open(&[], breaker, 1))
         };
         let read = |ranges: &[_]| Slots::read(told(ranges), &asked).expect("good");
         let map = Map::default().next(

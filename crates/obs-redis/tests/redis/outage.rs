@@ -321,3 +321,35 @@ async fn a_dropped_wait_leaves_the_connection_usable() {
     assert_eq!(redis.get(key("a")).await, Ok(None));
     assert_eq!(redis.state(), State::Closed);
 }
+
+#[tokio::test]
+async fn much_that_was_not_sent_in_time_stops_no_connection_for_good() {
+    let server = Server::new();
+    let builder = Redis::builder(&server.url()).max_queued(20);
+    let redis = builder.connect().unwrap();
+    state(&redis, State::Closed).await;
+    both_are_used(&server, &redis).await;
+    server.pause();
+    let large = Bytes::from(vec![b'x'; 1 << 20]);
+    let sets: Vec<_> = (0..64)
+        .map(|number| {
+            let (redis, large) = (redis.clone(), large.clone());
+            tokio::spawn(async move { redis.set(key(KEYS[number % 8]), large, HOUR).await })
+        })
+        .collect();
+    for set in sets {
+        assert!(set.await.unwrap().is_err());
+    }
+    server.resume();
+    let patient = redis.within(Duration::from_millis(500));
+    let until = Instant::now() + crate::support::PATIENCE;
+    let mut answered = 0;
+    while answered < KEYS.len() {
+        answered = 0;
+        for name in KEYS {
+            answered += usize::from(patient.del(key(name)).await.is_ok());
+        }
+        tokio::task::yield_now().await;
+        assert!(Instant::now() < until, "never: {:?}", redis.stats());
+    }
+}
