@@ -61,6 +61,12 @@ impl Ask for EmbeddingRequest {
     }
 }
 
+impl From<Request<Embeddings>> for EmbeddingRequest {
+    fn from(request: Request<Embeddings>) -> Self {
+        Self(request)
+    }
+}
+
 impl LlmRequest for EmbeddingRequest {
     fn model(&self) -> &str {
         self.0.model()

@@ -46,6 +46,12 @@ impl From<Response<Embeddings>> for EmbeddingResponse {
     }
 }
 
+impl From<EmbeddingResponse> for Response<Embeddings> {
+    fn from(answer: EmbeddingResponse) -> Self {
+        answer.0
+    }
+}
+
 impl LlmResponse for EmbeddingResponse {
     type Chunk = Infallible;
 
