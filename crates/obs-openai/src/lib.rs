@@ -25,7 +25,7 @@ pub use self::{
 };
 pub use obs_wire::{
     AnswerError, AnswerFault, BuildError, ConnectError, DEADLINE, ErrorDetail, ForwardBody,
-    InvalidRequest, Malformed, ResponseFuture, TransportError, Upstream, UpstreamBuilder,
+    InvalidRequest, Malformed, ResponseFuture, TellDeadline, TransportError, Upstream, UpstreamBuilder,
     UpstreamError, sse,
 };
 

@@ -31,6 +31,7 @@ pub use self::{
     splice::Edit,
     sse::Event,
     upstream::{
-        BuildError, DEADLINE, ForwardBody, Malformed, ResponseFuture, Upstream, UpstreamBuilder,
+        BuildError, DEADLINE, ForwardBody, Malformed, ResponseFuture, TellDeadline, Upstream,
+        UpstreamBuilder,
     },
 };

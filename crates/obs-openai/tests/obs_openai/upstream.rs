@@ -9,7 +9,7 @@ use http::{HeaderMap, HeaderValue, StatusCode, Version, header};
 use obs_core::{
     AttemptLayer, Call, CallContext, Deadline, ErrorKind, Finish, LlmResponse, PriceTable,
 };
-use obs_openai::{ConnectError, DEADLINE, EmbeddingRequest, Upstream};
+use obs_openai::{ConnectError, DEADLINE, EmbeddingRequest, TellDeadline, Upstream};
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::oneshot,
@@ -153,6 +153,34 @@ async fn what_is_left_of_the_deadline_goes_along() {
         .parse()
         .unwrap();
     assert!((50_000..=60_000).contains(&left), "{left}");
+}
+
+#[tokio::test]
+async fn it_goes_along_in_the_headers_that_are_set() {
+    for (tells, http, grpc) in [
+        (TellDeadline::Both, true, true),
+        (TellDeadline::Http, true, false),
+        (TellDeadline::Grpc, false, true),
+        (TellDeadline::Nowhere, false, false),
+    ] {
+        let mut provider = Provider::new(|_| json_answer(ANSWER)).await;
+        let upstream = upstream(&provider.base).tell_deadline(tells);
+        let deadline = Deadline::after(Duration::from_secs(60), Duration::ZERO);
+        // What was spent before is not told.
+        let spent = Duration::from_secs(20);
+        let deadline = deadline.within(Duration::from_secs(60) - spent, Duration::ZERO);
+        let call = Call::new(question()).deadline(deadline);
+        upstream.build().unwrap().oneshot(call).await.unwrap();
+        let seen = provider.next().headers;
+        assert_eq!(seen.contains_key(DEADLINE), http, "{tells:?}");
+        let left = seen.get("grpc-timeout").map(|left| left.to_str().unwrap());
+        assert_eq!(left.is_some(), grpc, "{tells:?}");
+        if let Some(left) = left {
+            let left = Deadline::from_grpc_timeout(left).unwrap().remaining();
+            let expected = Duration::from_secs(30)..=Duration::from_secs(40);
+            assert!(expected.contains(&left.unwrap()), "{left:?}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -13,7 +13,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, header};
 use obs_core::CallContext;
 
 use super::{
-    Key, Limits, Malformed, Prepare, Shared, Upstream,
+    Key, Limits, Malformed, Prepare, Shared, TellDeadline, Upstream,
     base_url::BaseUrl,
     client::{Connections, Proxy},
 };
@@ -28,6 +28,7 @@ pub struct UpstreamBuilder {
     key_header: Option<&'static str>,
     headers: Vec<(String, String)>,
     prepare: Option<Prepare>,
+    tells: TellDeadline,
     connections: Connections,
     limits: Limits,
     malformed: Malformed,
@@ -50,6 +51,7 @@ impl UpstreamBuilder {
             key_header: None,
             headers: Vec::new(),
             prepare: None,
+            tells: TellDeadline::default(),
             connections: Connections::default(),
             limits: Limits {
                 answer: 64 << 20,
@@ -99,6 +101,19 @@ impl UpstreamBuilder {
         prepare: impl Fn(&CallContext, &mut HeaderMap) + Send + Sync + 'static,
     ) -> Self {
         self.prepare = Some(Arc::new(prepare));
+        self
+    }
+
+    /// In which headers the provider is told how much time is left, where the call has a deadline. In both unless told.
+    pub fn tell_deadline(mut self, tells: TellDeadline) -> Self {
+        self.tells = tells;
+        self
+    }
+
+    /// Speaks HTTP/2 alone, also without TLS (by prior knowledge). Unless told, the provider chooses in TLS, and without it
+    /// HTTP/1.1 is spoken.
+    pub fn http2_only(mut self) -> Self {
+        self.connections.http2_only = true;
         self
     }
 
@@ -195,6 +210,7 @@ impl UpstreamBuilder {
             key,
             headers: headers(self.headers)?,
             prepare: self.prepare,
+            tells: self.tells,
             limits: self.limits,
             malformed: self.malformed,
             adds_usage: self.adds_usage,

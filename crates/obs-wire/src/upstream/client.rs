@@ -17,6 +17,7 @@ pub(super) struct Connections {
     /// Certificates as PEM.
     pub(super) trusted: Vec<Vec<u8>>,
     pub(super) proxy: Proxy,
+    pub(super) http2_only: bool,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -35,6 +36,7 @@ impl Default for Connections {
             idle: (64, Duration::from_secs(60)),
             trusted: Vec::new(),
             proxy: Proxy::default(),
+            http2_only: false,
         }
     }
 }
@@ -64,6 +66,9 @@ impl Connections {
             // A credential goes where the operator said, and nowhere else.
             .redirect(redirect::Policy::none())
             .referer(false);
+        if self.http2_only {
+            builder = builder.http2_prior_knowledge();
+        }
         builder = match &self.proxy {
             Proxy::System => builder,
             Proxy::None => builder.no_proxy(),

@@ -32,7 +32,7 @@ impl Upstream {
     ///
     /// The path and query of the request are added to the base URL; a leading `/v1` stands for the path of the base. Left
     /// out are the headers of one connection, cookies, and those that begin with `x-obs-` save [`DEADLINE`], which goes out
-    /// as it is given here; of the upstream's own key and headers the same holds as for other requests. Both bodies are streamed, of any size, and no time limit is set.
+    /// as it is given here (see [`tell_deadline`](Self::tell_deadline)); of the upstream's own key and headers the same holds as for other requests. Both bodies are streamed, of any size, and no time limit is set.
     ///
     /// # Errors
     ///

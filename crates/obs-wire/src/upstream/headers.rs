@@ -1,10 +1,42 @@
 //! Headers on the way out and on the way back.
-use http::{HeaderMap, HeaderName, header};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
 use obs_core::Deadline;
 
 /// How many milliseconds are left for the answer: sent upstream where the call has a deadline, so that a provider that
 /// knows it (another gateway) gives up in time.
 pub const DEADLINE: HeaderName = HeaderName::from_static(Deadline::HTTP_HEADER);
+
+/// In which headers a provider is told how much time is left, always less what was spent, and rounded down.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TellDeadline {
+    /// In both.
+    #[default]
+    Both,
+    /// In [`DEADLINE`], whole milliseconds: as these gateways read it.
+    Http,
+    /// In `grpc-timeout`, such as `1500m`: as gRPC and what stands before it read it.
+    Grpc,
+    /// In none.
+    Nowhere,
+}
+
+const GRPC_TIMEOUT: HeaderName = HeaderName::from_static(Deadline::GRPC_HEADER);
+
+impl TellDeadline {
+    /// Whatever was told before is not told any more.
+    pub(super) fn write(self, deadline: &Deadline, headers: &mut HeaderMap) {
+        headers.remove(DEADLINE);
+        headers.remove(GRPC_TIMEOUT);
+        if let (Self::Both | Self::Http, Some(left)) = (self, deadline.to_millis()) {
+            headers.insert(DEADLINE, left.into());
+        }
+        if let (Self::Both | Self::Grpc, Some(left)) = (self, deadline.to_grpc_timeout())
+            && let Ok(left) = HeaderValue::try_from(left)
+        {
+            headers.insert(GRPC_TIMEOUT, left);
+        }
+    }
+}
 
 /// Of one connection only (RFC 9110, section 7.6.1), or made anew.
 const HOP_BY_HOP: [HeaderName; 11] = [

@@ -21,13 +21,13 @@ use std::{
 };
 
 use http::{HeaderMap, HeaderName, HeaderValue};
-use obs_core::CallContext;
+use obs_core::{CallContext, Deadline};
 
 use base_url::BaseUrl;
 
 pub use builder::{BuildError, UpstreamBuilder};
 pub use forward::ForwardBody;
-pub use headers::DEADLINE;
+pub use headers::{DEADLINE, TellDeadline};
 pub use service::ResponseFuture;
 
 /// A provider, over pooled HTTP/1.1 and HTTP/2 connections.
@@ -57,6 +57,7 @@ struct Shared {
     key: Option<Key>,
     headers: HeaderMap,
     prepare: Option<Prepare>,
+    tells: TellDeadline,
     limits: Limits,
     malformed: Malformed,
     adds_usage: bool,
@@ -106,6 +107,12 @@ impl Upstream {
     #[must_use]
     pub fn base_url(&self) -> &str {
         self.shared.base.shown()
+    }
+
+    /// Tells in these headers how much time is left, as requests do, and takes out whatever was told there: for requests that
+    /// are [passed on](Self::forward).
+    pub fn tell_deadline(&self, deadline: &Deadline, headers: &mut HeaderMap) {
+        self.shared.tells.write(deadline, headers);
     }
 
     /// How many events were skipped because they were no JSON: see [`Malformed::Skip`].

@@ -6,11 +6,7 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 use obs_core::{CallContext, Elapsed, Error, Limit};
 use reqwest::{Method, Request};
 
-use super::{
-    Shared, base_url,
-    body::read_some,
-    headers::{self, DEADLINE},
-};
+use super::{Shared, base_url, body::read_some, headers};
 use crate::{
     Headers,
     error::{ConnectError, Credential, Phase, TransportError, UpstreamError, causes},
@@ -53,20 +49,12 @@ impl Shared {
         headers.insert(header::CONTENT_TYPE, json);
         headers.insert(header::ACCEPT, HeaderValue::from_static(outgoing.accept));
         self.identify(headers);
-        match context.deadline.to_millis() {
-            // Who has no time left pays for nothing.
-            Some(0) => {
-                return Err(Elapsed::error(
-                    Limit::Deadline,
-                    Duration::ZERO,
-                    Duration::ZERO,
-                ));
-            }
-            Some(left) => {
-                headers.insert(DEADLINE, left.into());
-            }
-            None => {}
+        // Who has no time left pays for nothing.
+        if context.deadline.to_millis() == Some(0) {
+            let none = Duration::ZERO;
+            return Err(Elapsed::error(Limit::Deadline, none, none));
         }
+        self.tells.write(&context.deadline, headers);
         if let Some(prepare) = &self.prepare {
             prepare(context, headers);
         }
