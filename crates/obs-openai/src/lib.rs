@@ -25,8 +25,8 @@ pub use self::{
 };
 pub use obs_wire::{
     AnswerError, AnswerFault, BuildError, ConnectError, DEADLINE, ErrorDetail, ForwardBody,
-    InvalidRequest, Malformed, ResponseFuture, TellDeadline, TransportError, Upstream, UpstreamBuilder,
-    UpstreamError, sse,
+    InvalidRequest, Malformed, ResponseFuture, TellDeadline, TransportError, Upstream,
+    UpstreamBuilder, UpstreamError, sse,
 };
 
 /// The answer to a [`ChatRequest`], whole or as a stream.

@@ -6,6 +6,7 @@ mod faults;
 mod flights;
 mod ledger;
 mod order;
+mod permits;
 mod random_faults;
 mod scripted;
 mod support;
