@@ -1,7 +1,7 @@
 //! The layers that are replayed through.
 use std::sync::Arc;
 
-use obs_cache::{CacheLayer, Memory};
+use obs_cache::{BoxStore, CacheLayer};
 use obs_core::{AttemptLayer, Call, Error, PriceTable};
 use obs_router::{Judge, NoJudge, Policy, RouterLayer};
 use obs_timeout::{AttemptTimeoutLayer, TimeoutLayer};
@@ -20,7 +20,7 @@ pub struct Layers<P, J = NoJudge> {
     /// Bounds the whole call.
     pub timeout: Option<TimeoutLayer>,
     /// Keeps answers. Its clock is that of `time`.
-    pub cache: Option<CacheLayer<Memory>>,
+    pub cache: Option<CacheLayer<BoxStore>>,
     /// Chooses routes.
     pub router: Option<RouterLayer<P, J>>,
     /// Bounds each attempt.

@@ -4,6 +4,7 @@ mod answer;
 mod ask;
 mod judge;
 mod layers;
+pub mod log;
 pub mod prove;
 mod question;
 mod report;
@@ -19,7 +20,7 @@ pub use self::{
     judge::ModelledJudge,
     layers::Layers,
     question::{Arrival, Outcome, Question},
-    simulation::{Ended, Simulation},
+    simulation::{Ended, Seen, Simulation},
     time::VirtualTime,
     totals::Totals,
 };

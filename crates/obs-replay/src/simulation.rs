@@ -1,8 +1,12 @@
 //! The engine.
-use std::{io, time::Duration};
+use std::{
+    io,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use futures_util::{StreamExt, stream::FuturesUnordered};
-use obs_core::{Call, Error, Report};
+use obs_core::{Attempt, AttemptListener, Call, Error, Paid, Report};
 use obs_router::{Judge, Policy};
 use tokio::{
     runtime::Builder,
@@ -39,6 +43,16 @@ pub struct Ended<'a> {
     pub judged: bool,
 }
 
+/// All attempts of a replay: those of calls, of shared calls that everybody had left, and of refreshes.
+#[derive(Clone, Copy, Debug, Default)]
+#[non_exhaustive]
+pub struct Seen {
+    /// How many have ended.
+    pub attempts: u64,
+    /// What they cost.
+    pub paid: Paid,
+}
+
 impl Simulation {
     /// Through these layers.
     #[must_use]
@@ -54,7 +68,8 @@ impl Simulation {
         }
     }
 
-    /// Replays all arrivals; `sink` hears of each call when it has ended. Nothing is kept of calls but of those under way.
+    /// Replays all arrivals; `sink` hears of each call when it has ended. Nothing is kept of calls but of those under way. What it
+    /// gives back is of all attempts, those included that no call paid for.
     ///
     /// # Errors
     /// The first error of the arrivals, at which the replay stops, and none else but that of a thread without a runtime.
@@ -62,7 +77,7 @@ impl Simulation {
         self,
         arrivals: impl IntoIterator<Item = Result<Arrival, E>>,
         mut sink: impl FnMut(Ended<'_>),
-    ) -> Result<(), E>
+    ) -> Result<Seen, E>
     where
         E: From<io::Error>,
     {
@@ -77,7 +92,9 @@ impl Simulation {
         self,
         mut arrivals: impl Iterator<Item = Result<Arrival, E>>,
         sink: &mut impl FnMut(Ended<'_>),
-    ) -> Result<(), E> {
+    ) -> Result<Seen, E> {
+        let seen = Arc::new(Listening::default());
+        let listener: Arc<dyn AttemptListener> = seen.clone();
         let start = self.time.begin();
         let mut flying = FuturesUnordered::new();
         let mut next = arrivals.next().transpose()?;
@@ -87,7 +104,7 @@ impl Simulation {
                 while let Some(call) = flying.next().await {
                     sink(Done::told(&call));
                 }
-                return Ok(());
+                return Ok(seen.told());
             };
             let at = start + Duration::from_millis(millis(arrival.at));
             while at > Instant::now() {
@@ -97,7 +114,7 @@ impl Simulation {
                     () = sleep_until(at) => {}
                 }
             }
-            flying.push(one(self.stack.clone(), arrival));
+            flying.push(one(self.stack.clone(), arrival, &listener));
             next = arrivals.next().transpose()?;
         }
     }
@@ -124,20 +141,46 @@ impl Done {
     }
 }
 
-async fn one(stack: Stack, arrival: Arrival) -> Done {
+/// Adds attempts up, whoever pays for them.
+#[derive(Debug, Default)]
+struct Listening(Mutex<Seen>);
+
+impl Listening {
+    fn told(&self) -> Seen {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl AttemptListener for Listening {
+    fn ended(&self, attempt: &Attempt) {
+        let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.attempts += 1;
+        seen.paid = seen.paid.merge(Paid::from(attempt.cost));
+    }
+}
+
+/// Listens before anything is polled: the listener is not borrowed by the call.
+fn one(
+    stack: Stack,
+    arrival: Arrival,
+    listener: &Arc<dyn AttemptListener>,
+) -> impl Future<Output = Done> + use<> {
     let ask = Ask::new(arrival.question.clone());
     let mut call = Call::new(ask.clone());
     call.context.tenant = arrival.question.tenant.clone();
     call.context.namespace = arrival.question.namespace.clone();
     let journal = call.journal();
-    let start = Instant::now();
-    let result = stack.oneshot(call).await;
-    Done {
-        arrival,
-        took: Instant::now() - start,
-        result,
-        report: journal.with(std::mem::take),
-        judged: ask.is_judged(),
+    journal.listen(listener);
+    async move {
+        let start = Instant::now();
+        let result = stack.oneshot(call).await;
+        Done {
+            arrival,
+            took: Instant::now() - start,
+            result,
+            report: journal.with(std::mem::take),
+            judged: ask.is_judged(),
+        }
     }
 }
 

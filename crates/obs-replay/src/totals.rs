@@ -4,7 +4,7 @@ use std::time::Duration;
 use hdrhistogram::Histogram;
 use obs_core::{CacheStatus, Elapsed, ErrorKind, Paid, PriceTable, Usd};
 
-use crate::Ended;
+use crate::{Ended, Seen};
 
 /// Longest wait that is told apart, in milliseconds: a day.
 const LONGEST: u64 = 86_400_000;
@@ -38,6 +38,9 @@ pub struct Totals {
     pub paid: Paid,
     /// What was paid for calls that were not answered.
     pub paid_in_vain: Usd,
+    /// What was paid for work that no call pays for: refreshes, shared calls that everybody had left. Known when it is
+    /// [settled](Self::settle).
+    pub paid_outside: Usd,
     /// Saved by the cache: what the stored answers had cost.
     pub saved_by_cache: Usd,
     /// Saved by choosing a route. Below zero for a loss.
@@ -97,6 +100,7 @@ impl Totals {
             baseline: Paid::default(),
             paid: Paid::default(),
             paid_in_vain: Usd::ZERO,
+            paid_outside: Usd::ZERO,
             saved_by_cache: Usd::ZERO,
             saved_by_router: Usd::ZERO,
             saved_by_cascade: Usd::ZERO,
@@ -203,12 +207,23 @@ impl Totals {
         answered.and_then(|model| of(model)).or_else(|| of(model))
     }
 
+    /// Adds what was seen of all attempts, when the replay is over.
+    pub fn settle(&mut self, seen: &Seen) {
+        self.paid_outside = seen.paid.known - self.paid.known;
+    }
+
+    /// What was paid for the calls of which all is known, in vain, and outside of calls.
+    #[must_use]
+    pub fn all_paid(&self) -> Usd {
+        self.known_paid + self.paid_in_vain + self.paid_outside
+    }
+
     /// The part of the baseline that was not paid: below zero for a loss. It is of the calls of which both is known, and of what was
-    /// paid in vain. `None` where nothing was to be paid.
+    /// paid in vain and outside of calls. `None` where nothing was to be paid.
     #[must_use]
     pub fn saving(&self) -> Option<f64> {
         let baseline = self.known_baseline.as_dollars_f64();
-        let paid = (self.known_paid + self.paid_in_vain).as_dollars_f64();
+        let paid = self.all_paid().as_dollars_f64();
         (baseline > 0.0).then(|| 1.0 - paid / baseline)
     }
 

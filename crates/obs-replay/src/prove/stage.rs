@@ -1,7 +1,7 @@
 //! One contender on one mix of calls.
 use std::{io, sync::Arc, time::Duration};
 
-use obs_cache::{CacheLayer, Memory};
+use obs_cache::{BoxStore, CacheLayer, Memory};
 use obs_core::{Paid, PriceTable, Usd};
 use obs_metrics::Metrics;
 use obs_router::{Route, RouterLayer};
@@ -72,7 +72,7 @@ impl Stage<'_> {
         let layers = Layers {
             timeout: Some(TimeoutLayer::new(LIMIT[0]).grace(LIMIT[1]).metrics(&quiet)),
             cache: who.ttl.map(|ttl| {
-                CacheLayer::new(Memory::new(STORE))
+                CacheLayer::new(BoxStore::new(Memory::new(STORE)))
                     .ttl(ttl)
                     .clock(time.clock())
                     .metrics(&quiet)
@@ -91,7 +91,9 @@ impl Stage<'_> {
         };
         let calls = arrivals(self.data, self.questions, mix).map(Ok::<_, NoRuntime>);
         let run = Simulation::new(&layers).run(calls, |ended| self.add(&mut played, &ended));
-        run.map(|()| played).map_err(|error| error.0)
+        let seen = run.map_err(|error| error.0)?;
+        played.totals.settle(&seen);
+        Ok(played)
     }
 
     fn add(&self, played: &mut Played, ended: &Ended<'_>) {

@@ -14,7 +14,7 @@ where
 {
     let mut sums = totals();
     let arrivals = arrivals.into_iter().map(Ok::<_, Never>);
-    Simulation::new(layers)
+    let seen = Simulation::new(layers)
         .run(arrivals, |ended| {
             // What the layers say of each call adds up.
             let (baseline, paid) = (ended.report.baseline_cost(), ended.report.paid().exact());
@@ -34,6 +34,8 @@ where
             sums.add(&ended);
         })
         .unwrap();
+    sums.settle(&seen);
+    assert_eq!(seen.paid.known, sums.paid.known + sums.paid_outside);
     sums
 }
 

@@ -1,4 +1,5 @@
 //! Replays through the real layers.
 mod engine;
+mod logs;
 mod proof;
 mod world;

@@ -57,11 +57,8 @@ fn proof() -> Proof {
 }
 
 #[test]
-fn a_proof_says_everything_that_it_found_and_says_it_again() {
-    let (proof, again) = std::thread::scope(|scope| {
-        let again = scope.spawn(proof);
-        (proof(), again.join().unwrap())
-    });
+fn a_proof_says_everything_that_it_found() {
+    let proof = proof();
     assert_eq!(
         proof.mixes.iter().map(|of| of.repeats).collect::<Vec<_>>(),
         [0.01, 0.05, 0.2, 0.6]
@@ -97,11 +94,6 @@ fn a_proof_says_everything_that_it_found_and_says_it_again() {
         assert!(perfect > row("cascade, judge 30 % / 30 %").figures.kept.value);
     }
     let json = serde_json::to_value(&proof).unwrap();
-    assert_eq!(
-        json,
-        serde_json::to_value(again).unwrap(),
-        "the same data and seed give the same proof"
-    );
     assert!(
         json["mixes"][0]["rows"][0]["paid"].is_string(),
         "money is exact text"

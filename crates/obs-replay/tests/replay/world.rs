@@ -1,7 +1,7 @@
 //! A small world: two routes, a price each, questions that come again.
 use std::{convert::Infallible, io, sync::Arc, time::Duration};
 
-use obs_cache::{CacheLayer, Memory};
+use obs_cache::{BoxStore, CacheLayer, Memory};
 use obs_core::{Price, PriceTable, Usage};
 use obs_metrics::Metrics;
 use obs_replay::{Arrival, Layers, Outcome, Question, Totals, VirtualTime};
@@ -99,7 +99,7 @@ where
                 .metrics(&quiet),
         ),
         cache: Some(
-            CacheLayer::new(Memory::new(1 << 20))
+            CacheLayer::new(BoxStore::new(Memory::new(1 << 20)))
                 .ttl(Duration::from_secs(60))
                 .jitter(0.0)
                 .clock(time.clock())

@@ -1,0 +1,55 @@
+//! Policies, where the log has no prompts.
+use obs_core::CallContext;
+use obs_router::{Decision, Policy, Reason, Target};
+
+use crate::{Ask, Question};
+
+/// Decides as a policy does where the prompt is known, and else by the score that was recorded. Where there is neither, the call
+/// takes the default route.
+#[derive(Clone, Debug)]
+pub struct ByRecord<P> {
+    policy: P,
+    threshold: f32,
+}
+
+/// What decides a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum By {
+    /// The policy, which sees its prompt.
+    Prompt,
+    /// The recorded score.
+    Score,
+    /// Nothing.
+    Nothing,
+}
+
+/// By what this question is decided under [`ByRecord`].
+#[must_use]
+pub fn recorded(question: &Question) -> By {
+    match (question.prompt.is_empty(), question.score) {
+        (false, _) => By::Prompt,
+        (true, Some(_)) => By::Score,
+        (true, None) => By::Nothing,
+    }
+}
+
+impl<P> ByRecord<P> {
+    /// This policy; a recorded score goes to the last route from the threshold on, and below it to the first.
+    pub const fn new(policy: P, threshold: f32) -> Self {
+        Self { policy, threshold }
+    }
+}
+
+impl<P: Policy<Ask>> Policy<Ask> for ByRecord<P> {
+    fn decide(&self, ask: &Ask, context: &CallContext) -> Decision {
+        let question = ask.question();
+        match (recorded(question), question.score) {
+            (By::Prompt, _) => self.policy.decide(ask, context),
+            (_, Some(score)) if score >= self.threshold => {
+                Decision::new(Target::Last, Reason::Complex).score(score)
+            }
+            (_, Some(score)) => Decision::new(Target::First, Reason::Simple).score(score),
+            (_, None) => Decision::new(Target::Default, Reason::Default),
+        }
+    }
+}
