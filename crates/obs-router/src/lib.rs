@@ -19,6 +19,22 @@
 //!   attempts and escalations included. Where that is negative it is a loss, and where a price is unknown it is counted as
 //!   unknown. Failed and abandoned calls save nothing.
 //!
+//! # What a commit point costs
+//!
+//! Up to the [commit point](RouterLayer::commit) of a stream any failure is repaired unseen; what comes before it is held back. So
+//! it is paid for in the time until the caller has the first token, of every call and not of the failed ones alone:
+//!
+//! | [`Commit`](obs_core::Commit) | the caller's first token comes | what is repaired |
+//! |---|---|---|
+//! | `Head` | when it is there | what fails before the head |
+//! | `FirstContent`, the default | when it is there; the head waits for it | what fails before it: refusals, silence, empty answers |
+//! | `After(time)` | that time later, or with the end | what fails so early |
+//! | `Tokens(n)` | n - 1 tokens later, or with the end | what fails within the first n tokens |
+//! | `Complete` | with the last one: a stream in form only | everything |
+//!
+//! At 50 tokens a second `Tokens(20)` makes 0.4 s, and `Complete` 10 s of an answer of 500. Meanwhile the edge may keep the caller's
+//! connection alive with comments. An answer that is whole has no commit point: it is repaired in any case.
+//!
 //! # Metrics
 //!
 //! | metric | type | labels | counts |
