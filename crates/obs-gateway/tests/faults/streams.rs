@@ -97,7 +97,7 @@ async fn a_stream_without_done_is_finished_at_once_with_its_usage() {
     }
 }
 
-/// Nothing is ever gone on with by a prefill: another route begins anew.
+/// Where no route declares it, nothing is gone on with: another route begins anew.
 #[tokio::test]
 async fn a_stream_dies_and_the_next_route_refuses_a_prefill_which_is_never_the_callers_answer() {
     let faulty = Faulty::complete("stream-dies").await;
