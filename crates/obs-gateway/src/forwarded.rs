@@ -1,4 +1,4 @@
-//! Requests to endpoints that are not known here: passed on to the first provider as they are, counted as `other`.
+//! Requests to endpoints that are not known here: passed on as they are, counted as `other`.
 use std::{
     pin::Pin,
     task::{Context, Poll},
@@ -6,18 +6,24 @@ use std::{
 
 use axum::body::Body;
 use bytes::Bytes;
-use futures_util::TryStreamExt;
-use http::{Request, StatusCode, response::Parts};
+use futures_util::{TryStreamExt, stream};
+use http::{HeaderValue, Request, StatusCode, header, response::Parts};
 use http_body::Body as _;
 use http_body_util::BodyDataStream;
+use obs_anthropic::MessagesRequest;
 use obs_core::{
-    Call, ChunkStream, Error, Fingerprint, Finish, LlmChunk, LlmRequest, LlmResponse, Operation,
-    Role, Usage,
+    Call, ChunkStream, Error, ErrorKind, Fingerprint, Finish, LlmChunk, LlmRequest, LlmResponse,
+    Operation, Role, Usage,
 };
 use obs_openai::{DEADLINE, ForwardBody};
 use tower::Service;
 
-use crate::{providers::Provider, refusal::Refusal};
+use crate::{
+    api::Api,
+    providers::{Provider, Providers},
+    refusal::Refusal,
+    simulated,
+};
 
 /// A request as it came in.
 #[derive(Debug)]
@@ -39,13 +45,20 @@ pub(crate) struct Piece {
     is_last: bool,
 }
 
-/// Passes requests on to one provider. Always ready.
+/// Passes requests on to the first provider that speaks the interface of the endpoint, or else to the first one. Always ready.
 #[derive(Clone, Debug)]
-pub(crate) struct Forwarder(Provider);
+pub(crate) struct Forwarder(Providers);
 
 impl Forwarder {
-    pub(crate) fn new(to: Provider) -> Self {
+    pub(crate) fn new(to: Providers) -> Self {
         Self(to)
+    }
+
+    fn of(&self, request: &Request<Body>) -> Option<Provider> {
+        let api = Api::of_request(request.uri(), request.headers());
+        let others = Api::ALL.into_iter().filter(|other| *other != api);
+        let mut all = std::iter::once(api).chain(others);
+        all.find_map(|api| self.0.of(api, None)).cloned()
     }
 }
 
@@ -59,13 +72,16 @@ impl Service<Call<ForwardedRequest>> for Forwarder {
     }
 
     fn call(&mut self, call: Call<ForwardedRequest>) -> Self::Future {
-        let to = self.0.clone();
         let ForwardedRequest(mut request) = call.request;
+        let to = self.of(&request);
         let deadline = call.context.deadline;
         Box::pin(async move {
             let upstream = match to {
-                Provider::Upstream(upstream) => upstream,
-                Provider::Simulated(_) => return Err(unknown(&request).into()),
+                Some(Provider::Upstream(upstream)) => upstream,
+                Some(Provider::Simulated(_)) if is_count(&request) => {
+                    return counted(request.into_body()).await;
+                }
+                Some(Provider::Simulated(_)) | None => return Err(unknown(&request).into()),
             };
             match deadline.remaining() {
                 Some(left) => {
@@ -84,6 +100,29 @@ impl Service<Call<ForwardedRequest>> for Forwarder {
     }
 }
 
+fn is_count(request: &Request<Body>) -> bool {
+    request.method() == http::Method::POST && request.uri().path() == "/v1/messages/count_tokens"
+}
+
+/// What the simulated provider says of the tokens of a prompt.
+async fn counted(body: Body) -> Result<ForwardedAnswer, Error> {
+    // It was read, and found short enough, before it came here.
+    let body = axum::body::to_bytes(body, usize::MAX).await;
+    let body = body.map_err(|error| Error::new(ErrorKind::CutOff, error))?;
+    let count = simulated::counted(&MessagesRequest::parse(body)?).to_string();
+    let json = HeaderValue::from_static("application/json");
+    let mut response = http::Response::new(());
+    response.headers_mut().insert(header::CONTENT_TYPE, json);
+    let piece = Piece {
+        bytes: count.into(),
+        is_last: true,
+    };
+    Ok(ForwardedAnswer {
+        head: response.into_parts().0,
+        body: Some(ChunkStream::new(stream::iter([Ok(piece)]))),
+    })
+}
+
 fn pieces(body: ForwardBody) -> ChunkStream<Piece> {
     let announced = body.size_hint().exact();
     let mut come = 0;
@@ -98,7 +137,7 @@ fn unknown(request: &Request<Body>) -> Refusal {
     let (method, path) = (request.method(), request.uri().path());
     let message = format!(
         "{method} {path} is not known to the simulated provider: it has POST /v1/chat/completions, POST \
-         /v1/embeddings and GET /v1/models. With a real provider it would be passed on."
+         /v1/responses, POST /v1/embeddings, POST /v1/messages and GET /v1/models. With a real provider it would be passed on."
     );
     Refusal::new(StatusCode::NOT_FOUND, message).code("unknown_url")
 }

@@ -1,17 +1,27 @@
 //! What a newcomer should know, in a few lines.
 use obs_apm::Telemetry;
 
-use crate::settings::{Format, Settings, Store, mask_url};
+use crate::{
+    api::Api,
+    settings::{Format, Settings, Store, mask_url},
+};
+
+fn listening(settings: &Settings, api: &str) -> String {
+    let spoken = |of: &Api| settings.providers.iter().any(|p| of.is_spoken(p.format));
+    let spoken: Vec<_> = Api::ALL.iter().filter(|of| spoken(of)).collect();
+    let names: Vec<_> = spoken.iter().map(|of| format!("{of}'s")).collect();
+    format!("listening on http://{api}/v1 ({} API)", names.join(" and "))
+}
 
 pub(crate) fn lines(settings: &Settings, telemetry: &Telemetry, api: &str) -> Vec<String> {
-    let mut lines = vec![format!("listening on http://{api}/v1 (OpenAI's API)")];
+    let mut lines = vec![listening(settings, api)];
     for provider in &settings.providers {
         let name = &provider.name;
         lines.push(match provider.format {
             Format::Simulated => format!(
                 "provider {name}: SIMULATED, no model is asked; set OPENAI_API_KEY or OPENAI_BASE_URL for a real one"
             ),
-            Format::OpenAi => {
+            Format::OpenAi | Format::Anthropic => {
                 let key = match &provider.api_key_env {
                     Some(variable) => format!("with the key in {variable}"),
                     None => "with each caller's own credential".into(),

@@ -10,7 +10,7 @@ use obs_core::{Call, CallContext};
 use obs_timeout::{AttemptTimeout, AttemptTimeoutLayer};
 use tower::{Layer, Service, util::Oneshot};
 
-use crate::{names::RouteName, settings::Settings};
+use crate::{api::Api, names::RouteName, settings::Settings};
 
 /// Puts the limits of the settings around each attempt: a shorter one to the first token while another route is left,
 /// or the route's own.
@@ -23,6 +23,8 @@ struct Limits {
     alone: Option<Duration>,
     followed: Option<Duration>,
     routes: Vec<RouteName>,
+    /// What the providers are to speak that others can take over.
+    api: Api,
     /// In the order of the routes.
     own: Vec<Option<Duration>>,
 }
@@ -35,7 +37,7 @@ pub(crate) struct Limited<S> {
 }
 
 impl LimitsLayer {
-    pub(crate) fn new(settings: &Settings, routes: &[RouteName]) -> Self {
+    pub(crate) fn new(settings: &Settings, routes: &[RouteName], api: Api) -> Self {
         let of = &settings.timeout;
         let mut always = AttemptTimeoutLayer::new();
         if let Some(idle) = of.idle {
@@ -49,6 +51,7 @@ impl LimitsLayer {
             alone: of.first_token,
             followed: of.first_token_with_fallback,
             routes: routes.to_vec(),
+            api,
             own: settings
                 .routes
                 .iter()
@@ -95,7 +98,10 @@ impl Limits {
                 .iter()
                 .filter_map(|a| a.route.as_deref())
                 .collect();
-            let left = |at: &usize| !tried.contains(&*self.routes[*at].name);
+            let left = |at: &usize| {
+                let route = &self.routes[*at];
+                route.speaks(self.api) && !tried.contains(&*route.name)
+            };
             let first = report.decisions.first();
             let named = first.filter(|decided| decided.reason == "named");
             let named = named.and_then(|d| self.routes.iter().find(|route| route.name == d.route));

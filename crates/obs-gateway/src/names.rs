@@ -3,7 +3,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use obs_core::{Fingerprint, Operation};
 
-use crate::{providers::Providers, settings::Settings};
+use crate::{api::Api, providers::Providers, settings::Settings};
 
 /// The name that leaves the choice to the policy.
 pub(crate) const AUTO: &str = "auto";
@@ -26,6 +26,17 @@ pub(crate) struct RouteName {
     pub(crate) model: Arc<str>,
     /// Places of the routes that follow it when it was called by name.
     pub(crate) fallback: Vec<usize>,
+    /// In the order of [`Api::ALL`].
+    speaks: [bool; 2],
+}
+
+/// Why a name means nothing at an endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unheard {
+    /// There is no route to choose from.
+    NoRoutes,
+    /// The route at this place goes to a provider that speaks something else.
+    OtherApi(usize),
 }
 
 /// All names.
@@ -33,8 +44,10 @@ pub(crate) struct RouteName {
 pub(crate) struct Names {
     routes: Vec<RouteName>,
     by_name: HashMap<Arc<str>, usize>,
-    namespaces: HashMap<(Operation, Option<usize>), Arc<str>>,
-    auto: HashMap<Operation, Arc<str>>,
+    namespaces: HashMap<(Api, Operation, Option<usize>), Arc<str>>,
+    auto: HashMap<(Api, Operation), Arc<str>>,
+    /// Which interfaces a provider speaks, in the order of [`Api::ALL`].
+    spoken: [bool; 2],
 }
 
 impl Names {
@@ -45,6 +58,7 @@ impl Names {
             name: route.name.clone(),
             model: route.model.clone(),
             fallback: route.fallback.iter().filter_map(place).collect(),
+            speaks: Api::ALL.map(|api| api.has_route(settings, route.provider.as_deref())),
         });
         let named: Vec<_> = named.collect();
         // A name stands over a model of the same name, and of two routes to one model the first is called.
@@ -56,24 +70,52 @@ impl Names {
         for (at, route) in all {
             by_name.entry(route.model.clone()).or_insert(at);
         }
-        let answers = |route: Option<usize>| {
+        let answers = |api, route: Option<usize>| {
             let route = route.map(|at| &named[at]);
-            let provider = providers.of(route.map(|route| &*route.name));
-            (provider.place(), route.map(|route| &*route.model))
+            let provider = providers.of(api, route.map(|route| &*route.name))?;
+            Some((provider.place(), route.map(|route| &*route.model)))
         };
         let (mut namespaces, mut auto) = (HashMap::new(), HashMap::new());
-        for operation in [Operation::Chat, Operation::Embeddings] {
-            let every: Vec<_> = (0..named.len()).map(|at| answers(Some(at))).collect();
-            auto.insert(operation, namespace(operation, &every));
-            for route in std::iter::once(None).chain((0..named.len()).map(Some)) {
-                namespaces.insert((operation, route), namespace(operation, &[answers(route)]));
+        let all = Api::ALL.map(|api| [(api, Operation::Chat), (api, Operation::Embeddings)]);
+        for (api, operation) in all.into_iter().flatten() {
+            let routes = (0..named.len()).filter(|at| named[*at].speaks(api));
+            let routes: Vec<_> = routes.map(Some).collect();
+            let every: Vec<_> = routes.iter().filter_map(|at| answers(api, *at)).collect();
+            auto.insert((api, operation), namespace(api, operation, &every));
+            for route in routes.into_iter().chain([None]) {
+                if let Some(answers) = answers(api, route) {
+                    let namespace = namespace(api, operation, &[answers]);
+                    namespaces.insert((api, operation, route), namespace);
+                }
             }
         }
         Self {
+            spoken: Api::ALL.map(|api| providers.of(api, None).is_some()),
             routes: named,
             by_name,
             namespaces,
             auto,
+        }
+    }
+
+    /// Whether a provider speaks this.
+    pub(crate) fn speaks(&self, api: Api) -> bool {
+        self.spoken[api.index()]
+    }
+
+    /// Who is called by this name at an endpoint of this interface.
+    pub(crate) fn called_at(&self, api: Api, model: &str) -> Result<Named, Unheard> {
+        match self.called(model).ok_or(Unheard::NoRoutes)? {
+            Named::Auto if !self.routes.iter().any(|route| route.speaks(api)) => {
+                Err(Unheard::NoRoutes)
+            }
+            Named::Route(at) if !self.routes[at].speaks(api) => {
+                // Another route, or none, may have a model of this name there.
+                let mut others = self.routes.iter().enumerate();
+                let other = others.find(|(_, of)| of.speaks(api) && *of.model == *model);
+                other.map_or(Err(Unheard::OtherApi(at)), |(at, _)| Ok(Named::Route(at)))
+            }
+            named => Ok(named),
         }
     }
 
@@ -90,12 +132,13 @@ impl Names {
     }
 
     /// The part of the cache that answers of this one belong to.
-    pub(crate) fn namespace(&self, operation: Operation, of: Named) -> Option<Arc<str>> {
-        match of {
-            Named::Auto => self.auto.get(&operation).cloned(),
-            Named::Route(at) => self.namespaces.get(&(operation, Some(at))).cloned(),
-            Named::Other => self.namespaces.get(&(operation, None)).cloned(),
-        }
+    pub(crate) fn namespace(&self, api: Api, operation: Operation, of: Named) -> Option<Arc<str>> {
+        let route = match of {
+            Named::Auto => return self.auto.get(&(api, operation)).cloned(),
+            Named::Route(at) => Some(at),
+            Named::Other => None,
+        };
+        self.namespaces.get(&(api, operation, route)).cloned()
     }
 
     /// All parts of the cache that answers of this one belong to.
@@ -106,7 +149,7 @@ impl Names {
             Named::Other => None,
         };
         let all = self.namespaces.iter();
-        let of = all.filter(|((_, route), _)| *route == place);
+        let of = all.filter(|((_, _, route), _)| *route == place);
         of.map(|(_, namespace)| namespace.clone()).collect()
     }
 
@@ -116,11 +159,18 @@ impl Names {
     }
 }
 
+impl RouteName {
+    /// Whether its provider speaks this.
+    pub(crate) fn speaks(&self, api: Api) -> bool {
+        self.speaks[api.index()]
+    }
+}
+
 /// Operation, wire format, and who answers: base URL and model of each.
-fn namespace(operation: Operation, answers: &[(&str, Option<&str>)]) -> Arc<str> {
+fn namespace(api: Api, operation: Operation, answers: &[(&str, Option<&str>)]) -> Arc<str> {
     let mut hash = Fingerprint::new();
     hash.field("operation", operation.as_str().as_bytes());
-    hash.field("format", b"openai");
+    hash.field("format", api.as_str().as_bytes());
     for (place, model) in answers {
         hash.field("at", place.as_bytes());
         hash.optional("model", model.map(str::as_bytes));
@@ -168,7 +218,9 @@ mod tests {
             variables.extend(more);
             names(&variables)
         };
-        let of = |names: &Names, operation, named| names.namespace(operation, named).unwrap();
+        let of = |names: &Names, operation, named| {
+            names.namespace(Api::OpenAi, operation, named).unwrap()
+        };
         let (here, there) = (at("http://a/v1", &[]), at("http://b/v1", &[]));
         let same = at(
             "http://a/v1/",

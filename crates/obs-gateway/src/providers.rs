@@ -5,7 +5,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use futures_util::future::Either;
+use futures_util::future::{Either, Ready, ready};
 use obs_apm::Propagator;
 use obs_core::{Call, Error};
 use obs_metrics::Metrics;
@@ -14,8 +14,10 @@ use opentelemetry::KeyValue;
 use tower::Service;
 
 use crate::{
+    api::Api,
     build::BuildError,
     clock::WallClock,
+    refusal::Refusal,
     settings::{self, Format, Settings},
     simulated::Simulated,
 };
@@ -27,10 +29,11 @@ pub(crate) enum Provider {
     Simulated(Simulated),
 }
 
-/// All providers. What no route names goes to the first one.
+/// All providers. What no route names goes to the first one that speaks the interface of the endpoint.
 #[derive(Clone, Debug)]
 pub(crate) struct Providers {
-    first: Provider,
+    /// In the order of [`Api::ALL`].
+    first: [Option<Provider>; 2],
     of_route: Arc<HashMap<Arc<str>, Provider>>,
     /// Each with its name.
     all: Arc<[(Arc<str>, Provider)]>,
@@ -65,6 +68,9 @@ impl Provider {
             })
             // The span of the attempt, which is current then.
             .prepare(move |_, headers| propagator.inject_trace_headers(headers));
+        if of.format == Format::Anthropic {
+            upstream = upstream.key_header("x-api-key");
+        }
         if let Some(key) = &of.api_key {
             upstream = upstream.api_key(key.expose());
         }
@@ -100,7 +106,11 @@ impl Providers {
             of_route.insert(route.name.clone(), provider);
         }
         Ok(Self {
-            first: of(&first.name)?,
+            first: Api::ALL.map(|api| {
+                let mut all = settings.providers.iter();
+                let first = all.find(|provider| api.is_spoken(provider.format))?;
+                by_name.get(&first.name).cloned()
+            }),
             of_route: Arc::new(of_route),
             all: settings
                 .providers
@@ -127,14 +137,29 @@ impl Providers {
         );
     }
 
-    /// The provider of a route, or the first one.
-    pub(crate) fn of(&self, route: Option<&str>) -> &Provider {
+    /// The provider of a route, or the first one that speaks this.
+    pub(crate) fn of(&self, api: Api, route: Option<&str>) -> Option<&Provider> {
         let of_route = route.and_then(|route| self.of_route.get(route));
-        of_route.unwrap_or(&self.first)
+        of_route.or(self.first[api.index()].as_ref())
+    }
+
+    /// All of them, for endpoints of this interface.
+    pub(crate) fn speaking(&self, api: Api) -> Speaking {
+        Speaking {
+            providers: self.clone(),
+            api,
+        }
     }
 }
 
-impl<R, Res> Service<Call<R>> for Providers
+/// The providers at endpoints of one interface.
+#[derive(Clone, Debug)]
+pub(crate) struct Speaking {
+    providers: Providers,
+    api: Api,
+}
+
+impl<R, Res> Service<Call<R>> for Speaking
 where
     Upstream: Service<Call<R>, Response = Res, Error = Error, Future = ResponseFuture<Res>>,
     Simulated: Service<Call<R>, Response = Res, Error = Error>,
@@ -142,7 +167,10 @@ where
 {
     type Response = Res;
     type Error = Error;
-    type Future = Either<ResponseFuture<Res>, <Simulated as Service<Call<R>>>::Future>;
+    type Future = Either<
+        Either<ResponseFuture<Res>, <Simulated as Service<Call<R>>>::Future>,
+        Ready<Result<Res, Error>>,
+    >;
 
     /// Always: both kinds are.
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Error>> {
@@ -150,9 +178,11 @@ where
     }
 
     fn call(&mut self, call: Call<R>) -> Self::Future {
-        match self.of(call.context.route.as_deref()).clone() {
-            Provider::Upstream(mut upstream) => Either::Left(upstream.call(call)),
-            Provider::Simulated(mut simulated) => Either::Right(simulated.call(call)),
-        }
+        let route = call.context.route.as_deref();
+        Either::Left(match self.providers.of(self.api, route).cloned() {
+            Some(Provider::Upstream(mut upstream)) => Either::Left(upstream.call(call)),
+            Some(Provider::Simulated(mut simulated)) => Either::Right(simulated.call(call)),
+            None => return Either::Right(ready(Err(Refusal::not_spoken(self.api).into()))),
+        })
     }
 }

@@ -5,6 +5,8 @@ use http::StatusCode;
 use obs_core::{Error, ErrorKind};
 use serde_json::{Value, json};
 
+use crate::api::Api;
+
 /// A request that goes no further than here.
 #[derive(Clone, Debug)]
 pub(crate) struct Refusal {
@@ -52,6 +54,15 @@ impl Refusal {
         Self::new(StatusCode::NOT_FOUND, message)
             .param("model")
             .code("model_not_found")
+    }
+
+    /// An endpoint that no provider has.
+    pub(crate) fn not_spoken(api: Api) -> Self {
+        let format = api.as_str();
+        let message = format!(
+            "no provider here speaks {api}'s API: expected one of [[providers]] with format = \"{format}\""
+        );
+        Self::new(StatusCode::NOT_FOUND, message).code("unknown_url")
     }
 
     /// What there is no cache for.

@@ -5,6 +5,7 @@ use obs_router::{
 };
 
 use crate::{
+    api::Api,
     build::BuildError,
     names::AUTO,
     settings::{self, Settings},
@@ -26,14 +27,18 @@ impl<R: LlmRequest> Policy<R> for Deciding {
     }
 }
 
-/// `None`: there are no routes, and every call passes through as it is.
+/// Among the routes whose providers speak this. `None`: there are none, and every call passes through as it is.
 pub(crate) fn layer(
     settings: &Settings,
     prices: &PriceTable,
+    api: Api,
 ) -> Result<Option<RouterLayer<Deciding>>, BuildError> {
-    if settings.routes.is_empty() {
+    let speaks = |route: &&settings::Route| api.has_route(settings, route.provider.as_deref());
+    let here: Vec<_> = settings.routes.iter().filter(speaks).collect();
+    if here.is_empty() {
         return Ok(None);
     }
+    let is_here = |name: &str| here.iter().any(|route| *route.name == *name);
     let of = &settings.router;
     let policy = match of.policy {
         settings::Policy::Complexity => {
@@ -54,13 +59,13 @@ pub(crate) fn layer(
             )));
         }
     }
-    let routes = settings.routes.iter().map(|route| {
+    let routes = here.iter().map(|route| {
         let context = route
             .context
             .or_else(|| prices.context_window(&route.model));
         let mut made = Route::new(route.name.clone())
             .model(route.model.clone())
-            .fallback(route.fallback.iter().cloned());
+            .fallback(route.fallback.iter().filter(|name| is_here(name)).cloned());
         if let Some(tokens) = context {
             made = made.context(tokens);
         }
@@ -94,10 +99,10 @@ pub(crate) fn layer(
         )));
     }
     router = router.obey_names(AUTO);
-    if let Some(default) = &of.default {
+    if let Some(default) = of.default.as_ref().filter(|name| is_here(name)) {
         router = router.default_route(default);
     }
-    if let Some(baseline) = &of.baseline {
+    if let Some(baseline) = of.baseline.as_ref().filter(|name| is_here(name)) {
         router = router.baseline(baseline);
     }
     Ok(Some(router))

@@ -1,25 +1,29 @@
 //! The layers around the providers, in their order: apm, timeout, cache, router, hedge, limits of an attempt, attempt.
 use std::time::Duration;
 
+use obs_anthropic::MessagesRequest;
 use obs_apm::{ApmLayer, Telemetry};
 use obs_budget::Budgets;
 use obs_cache::{BoxStore, CacheLayer, Clock, Memory, RedisStore, Tiered};
 use obs_core::{
-    AttemptLayer, Background, Call, Error, FingerprintSecret, LlmRequest, PriceTable, Replay,
+    AttemptLayer, Background, Call, Error, FingerprintSecret, LlmRequest, LlmResponse, PriceTable,
+    Replay,
 };
-use obs_openai::{ChatRequest, ChatResponse, EmbeddingRequest, EmbeddingResponse};
+use obs_openai::{ChatRequest, EmbeddingRequest, EmbeddingResponse, ResponsesRequest};
 use obs_redis::Redis;
 use obs_router::{ContinueLayer, RouterLayer};
 use obs_timeout::{HedgeLayer, TimeoutLayer};
+use obs_wire::Ask;
 use tower::{Layer, Service, ServiceBuilder, util::BoxCloneSyncService};
 
 use crate::{
+    api::Api,
     build::BuildError,
     clock::WallClock,
     forwarded::{ForwardedAnswer, ForwardedRequest, Forwarder},
     limits::LimitsLayer,
     names::Names,
-    providers::Providers,
+    providers::{Providers, Speaking},
     routing::{self, Deciding},
     settings::{Format, Settings, Store},
     simulated,
@@ -32,7 +36,9 @@ pub(crate) type Stack<R, Res> = BoxCloneSyncService<Call<R>, Res, Error>;
 #[derive(Debug)]
 pub(crate) struct Stacks {
     pub(crate) names: Names,
-    pub(crate) chat: Stack<ChatRequest, ChatResponse>,
+    pub(crate) chat: Textual<ChatRequest>,
+    pub(crate) responses: Textual<ResponsesRequest>,
+    pub(crate) messages: Textual<MessagesRequest>,
     pub(crate) embeddings: Stack<EmbeddingRequest, EmbeddingResponse>,
     /// Requests that are passed on as they are: counted and bounded, no more.
     pub(crate) forward: Stack<ForwardedRequest, ForwardedAnswer>,
@@ -41,19 +47,33 @@ pub(crate) struct Stacks {
     redis: Option<Redis>,
 }
 
+/// The stacks of an endpoint that answers with text.
+#[derive(Clone, Debug)]
+pub(crate) struct Textual<R: Ask> {
+    /// Every layer.
+    pub(crate) all: Stack<R, R::Answer>,
+    /// Without cache and router: for requests that go on with what one provider keeps.
+    pub(crate) bound: Stack<R, R::Answer>,
+}
+
 /// Handles to the layers and stores, for what they have counted.
 #[derive(Clone, Debug)]
 pub(crate) struct Figures {
-    pub(crate) apm: ApmLayer,
+    /// One for all endpoints, or one for those of each interface.
+    pub(crate) apms: Vec<ApmLayer>,
     pub(crate) timeout: TimeoutLayer,
     pub(crate) cache: Option<CacheLayer<BoxStore>>,
-    pub(crate) router: Option<RouterLayer<Deciding>>,
+    /// One for all endpoints, or one for those of each interface.
+    pub(crate) routers: Vec<RouterLayer<Deciding>>,
     pub(crate) hedge: Option<HedgeLayer>,
     pub(crate) memory: Option<Memory>,
     pub(crate) redis: Option<RedisStore>,
 }
 
+/// Those of one interface share what they can with those of the other.
+#[derive(Clone)]
 struct Layers {
+    api: Api,
     apm: ApmLayer,
     timeout: TimeoutLayer,
     cache: Option<CacheLayer<BoxStore>>,
@@ -79,33 +99,50 @@ impl Stacks {
         providers.count(&metrics);
         let stores = Stores::new(settings, background)?;
         let cache = stores.both.map(|store| cache(settings, clock, store));
+        let api = if names.speaks(Api::OpenAi) {
+            Api::OpenAi
+        } else {
+            Api::Anthropic
+        };
         let layers = Layers {
-            apm: apm(settings, telemetry, clock),
+            api,
+            apm: apm(settings, telemetry, clock, api),
             timeout: TimeoutLayer::try_new(settings.timeout.total)
                 .map_err(|error| BuildError::new(format!("timeout.total: {error}")))?
                 .grace(settings.timeout.grace)
                 .metrics(&metrics),
             cache: cache.map(|cache| cache.metrics(&metrics)),
-            router: routing::layer(settings, &prices)?.map(|router| router.metrics(&metrics)),
+            router: routing::layer(settings, &prices, api)?.map(|router| router.metrics(&metrics)),
             goes_on: settings.routes.iter().any(|route| route.prefill),
             hedge: hedge(settings).map(|hedge| hedge.metrics(&metrics)),
-            limits: LimitsLayer::new(settings, names.routes()),
-            attempts: AttemptLayer::new(prices).enveloped(),
+            limits: LimitsLayer::new(settings, names.routes(), api),
+            attempts: AttemptLayer::new(prices.clone()).enveloped(),
         };
+        let second = layers.other(settings, &names, |api| {
+            let router = routing::layer(settings, &prices, api)?;
+            let apm = apm(settings, telemetry, clock, api);
+            Ok((apm, router.map(|router| router.metrics(&metrics))))
+        })?;
+        let each = [Some(&layers), (!are_one(settings)).then_some(&second)];
+        let each = || each.iter().copied().flatten();
+        let of = |api| if layers.api == api { &layers } else { &second };
+        let (openai, anthropic) = (of(Api::OpenAi), of(Api::Anthropic));
         Ok(Self {
-            chat: layers.around(providers.clone()),
-            embeddings: layers.around(providers.clone()),
+            chat: openai.textual(&providers),
+            responses: openai.textual(&providers),
+            messages: anthropic.textual(&providers),
+            embeddings: openai.around(providers.speaking(Api::OpenAi)),
             forward: BoxCloneSyncService::new(
                 ServiceBuilder::new()
                     .layer(&layers.apm)
                     .layer(&layers.timeout)
-                    .service(Forwarder::new(providers.of(None).clone())),
+                    .service(Forwarder::new(providers)),
             ),
             figures: Figures {
-                apm: layers.apm,
+                apms: each().map(|of| of.apm.clone()).collect(),
+                routers: each().filter_map(|of| of.router.clone()).collect(),
                 timeout: layers.timeout,
                 cache: layers.cache,
-                router: layers.router,
                 hedge: layers.hedge,
                 memory: stores.memory,
                 redis: stores.redis,
@@ -139,6 +176,49 @@ impl Stacks {
 }
 
 impl Layers {
+    /// Those of the other interface. What depends on who answers is made anew where not all providers speak the same.
+    fn other(
+        &self,
+        settings: &Settings,
+        names: &Names,
+        made: impl FnOnce(Api) -> Result<(ApmLayer, Option<RouterLayer<Deciding>>), BuildError>,
+    ) -> Result<Self, BuildError> {
+        let mut other = self.clone();
+        other.api = match self.api {
+            Api::OpenAi => Api::Anthropic,
+            Api::Anthropic => Api::OpenAi,
+        };
+        other.limits = LimitsLayer::new(settings, names.routes(), other.api);
+        if !are_one(settings) {
+            (other.apm, other.router) = made(other.api)?;
+        }
+        Ok(other)
+    }
+
+    fn textual<R>(&self, providers: &Providers) -> Textual<R>
+    where
+        R: Ask<Answer: Replay>,
+        Speaking: Service<Call<R>, Response = R::Answer, Error = Error, Future: Send>,
+    {
+        Textual {
+            all: self.around(providers.speaking(self.api)),
+            bound: self.bound(providers.speaking(self.api)),
+        }
+    }
+
+    fn bound<R, Res, S>(&self, providers: S) -> Stack<R, Res>
+    where
+        R: LlmRequest + Clone + Send + Sync + 'static,
+        Res: LlmResponse + Send + 'static,
+        S: Service<Call<R>, Response = Res, Error = Error> + Clone + Send + Sync + 'static,
+        S::Future: Send + 'static,
+    {
+        let spans = self.apm.attempt_spans();
+        let attempts = spans.layer(self.attempts.layer(providers));
+        let attempts = self.limits.layer(attempts);
+        BoxCloneSyncService::new(self.apm.layer(self.timeout.layer(attempts)))
+    }
+
     fn around<R, Res, S>(&self, providers: S) -> Stack<R, Res>
     where
         R: LlmRequest + Clone + Send + Sync + 'static,
@@ -169,16 +249,25 @@ impl Layers {
     }
 }
 
-fn apm(settings: &Settings, telemetry: &Telemetry, clock: &WallClock) -> ApmLayer {
-    let first = settings
-        .providers
-        .first()
-        .map(|provider| provider.name.clone());
+/// Whether all providers speak the same.
+fn are_one(settings: &Settings) -> bool {
+    let formats = || settings.providers.iter().map(|provider| provider.format);
+    let by_all = |api: Api| formats().all(|format| api.is_spoken(format));
+    let by_none = |api: Api| !formats().any(|format| api.is_spoken(format));
+    let [one, other] = Api::ALL;
+    by_none(one) || by_none(other) || (by_all(one) && by_all(other))
+}
+
+fn apm(settings: &Settings, telemetry: &Telemetry, clock: &WallClock, api: Api) -> ApmLayer {
+    let name = |provider: &crate::settings::Provider| provider.name.clone();
+    let mut spoken = settings.providers.iter();
+    let spoken = spoken.find(|provider| api.is_spoken(provider.format));
+    let first = settings.providers.first().map(name);
     let first = first.unwrap_or_else(|| "unknown".into());
     let clock = clock.clone();
     let mut apm = ApmLayer::new()
         .telemetry(telemetry)
-        .provider_name(first.clone())
+        .provider_name(spoken.map_or_else(|| first.clone(), name))
         .wall_clock(move || clock.now());
     for route in &settings.routes {
         let provider = route.provider.clone().unwrap_or_else(|| first.clone());

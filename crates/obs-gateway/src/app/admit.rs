@@ -2,16 +2,14 @@
 use std::sync::Arc;
 
 use axum::{
-    body::Body,
     extract::{Request, State},
     middleware::Next,
     response::Response,
 };
 use http::Method;
-use serde_json::json;
 
 use super::{App, errors, told};
-use crate::{headers::REQUEST_ID, keys::Caller, refusal::Refusal};
+use crate::{api::Api, headers::REQUEST_ID, keys::Caller, refusal::Refusal};
 
 /// Knows the caller by its key, counts the request, and takes the key off. Without keys everyone is let in.
 pub(super) async fn admit(
@@ -30,7 +28,8 @@ pub(super) async fn admit(
             let id = app.calls.next();
             tracing::info!(call = &*id, status = refusal.status().as_u16(), %refusal, "refused");
             let own = request.headers().get(REQUEST_ID).cloned();
-            let mut response = shaped(request.uri().path(), &refusal);
+            let api = Api::of_request(request.uri(), request.headers());
+            let mut response = errors::refusal(api, &refusal);
             told::call(response.headers_mut(), &id);
             if let Some(own) = own {
                 response.headers_mut().insert(REQUEST_ID, own);
@@ -52,15 +51,4 @@ impl App {
         }
         Ok(Some(caller))
     }
-}
-
-/// In the shape of the API that was called.
-fn shaped(path: &str, refusal: &Refusal) -> Response {
-    let mut response = errors::refusal(refusal);
-    if path == "/v1/messages" || path.starts_with("/v1/messages/") {
-        let body = refusal.body();
-        let error = json!({"type": body["error"]["type"], "message": body["error"]["message"]});
-        *response.body_mut() = Body::from(json!({"type": "error", "error": error}).to_string());
-    }
-    response
 }

@@ -1,10 +1,11 @@
-//! What chat completions and embeddings have in common.
+//! What all endpoints that are answered here have in common.
 use std::sync::Arc;
 
 use axum::{body::Body, extract::Request, response::Response};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use obs_core::{CacheNote, CacheStatus, Call, Error, LlmRequest, Operation};
+use obs_wire::Format;
 use tokio::time::Instant;
 
 use super::{
@@ -13,8 +14,9 @@ use super::{
     told::{self, Known},
 };
 use crate::{
+    api::Api,
     headers::{Asked, REQUEST_ID},
-    names::{AUTO, Named},
+    names::{AUTO, Named, Unheard},
     refusal::Refusal,
 };
 
@@ -49,16 +51,17 @@ impl App {
     /// Puts a request into its envelope.
     pub(super) fn call<R: LlmRequest>(
         &self,
+        api: Api,
         id: &Arc<str>,
         request: R,
         headers: &HeaderMap,
         asked: &Asked,
     ) -> Result<Call<R>, Refusal> {
-        let named = self.named(&request)?;
+        let named = self.named(api, &request)?;
         if let Some(caller) = &asked.caller {
             caller.check(request.model(), named, &self.stacks.names)?;
         }
-        let namespace = self.stacks.names.namespace(request.operation(), named);
+        let namespace = self.stacks.names.namespace(api, request.operation(), named);
         let mut call = Call::new(request)
             .tenant(self.tenant(headers, asked))
             .cache(asked.cache);
@@ -88,13 +91,17 @@ impl App {
         }
     }
 
-    fn named(&self, request: &impl LlmRequest) -> Result<Named, Refusal> {
+    pub(super) fn named(&self, api: Api, request: &impl LlmRequest) -> Result<Named, Refusal> {
         if request.model().len() > LONGEST_MODEL {
             let message = format!("model is longer than {LONGEST_MODEL} bytes");
             return Err(Refusal::bad(message).param("model"));
         }
-        match self.stacks.names.called(request.model()) {
-            Some(Named::Auto) if request.operation() == Operation::Embeddings => {
+        let names = &self.stacks.names;
+        if !names.speaks(api) {
+            return Err(Refusal::not_spoken(api));
+        }
+        match names.called_at(api, request.model()) {
+            Ok(Named::Auto) if request.operation() == Operation::Embeddings => {
                 let message = format!(
                     "model is `{AUTO}`: embeddings of different models cannot be compared, so that none is chosen for \
                      you; expected the name of a model"
@@ -103,8 +110,20 @@ impl App {
                     .param("model")
                     .code("model_not_chosen"))
             }
-            Some(named) => Ok(named),
-            None => {
+            Ok(named) => Ok(named),
+            Err(Unheard::OtherApi(at)) => {
+                let route = &names.routes()[at].name;
+                let others = Api::ALL
+                    .into_iter()
+                    .find(|api| names.routes()[at].speaks(*api));
+                let endpoints = others.map_or("", Api::endpoints);
+                let message = format!(
+                    "the route `{route}` goes to a provider that does not speak {api}'s API, and nothing is translated: \
+                     ask for it at {endpoints}"
+                );
+                Err(Refusal::bad(message).param("model").code("model_not_here"))
+            }
+            Err(Unheard::NoRoutes) => {
                 let message = format!(
                     "model is `{AUTO}`, and no [[routes]] are set: expected the name of a model"
                 );
@@ -157,8 +176,8 @@ pub(super) fn whole(headers: HeaderMap, body: Bytes, mut line: Line) -> Response
 }
 
 /// A call that failed before there was an answer.
-pub(super) fn failed(error: &Error, mut line: Line) -> Response {
-    let mut response = errors::response(error);
+pub(super) fn failed<F: Format>(api: Api, error: &Error, mut line: Line) -> Response {
+    let mut response = errors::response::<F>(api, error);
     told::report(
         response.headers_mut(),
         &line.journal,
@@ -172,6 +191,7 @@ pub(super) fn failed(error: &Error, mut line: Line) -> Response {
 /// Names the call in its answer, whatever that is. The caller's own name for it comes back where the provider has not
 /// given one.
 pub(super) fn named(
+    api: Api,
     id: &Arc<str>,
     request_id: Option<&HeaderValue>,
     answer: Result<Response, Refusal>,
@@ -179,7 +199,7 @@ pub(super) fn named(
     let mut response = answer.unwrap_or_else(|refusal| {
         // Its words name fields and models, never what is asked.
         tracing::info!(call = &**id, status = refusal.status().as_u16(), %refusal, "refused");
-        errors::refusal(&refusal)
+        errors::refusal(api, &refusal)
     });
     told::call(response.headers_mut(), id);
     if let (Some(own), false) = (request_id, response.headers().contains_key(REQUEST_ID)) {

@@ -1,4 +1,4 @@
-//! `POST /v1/chat/completions`
+//! `POST /v1/chat/completions`, `/v1/responses` and `/v1/messages`
 use std::sync::Arc;
 
 use axum::{
@@ -7,42 +7,62 @@ use axum::{
     response::Response,
 };
 use http::{HeaderMap, HeaderValue, header};
-use obs_core::{Error, LlmRequest};
-use obs_openai::{ChatBody, ChatRequest, ChatResponse};
+use obs_core::{CacheNote, CacheStatus, Call, Error, LlmRequest};
+use obs_wire::{Ask, Content};
 use tokio::time::timeout;
 use tower::ServiceExt;
 
 use super::{
     App,
     call::{self, Read},
+    endpoint::Endpoint,
     events::{Answering, Events, How},
+    forward,
     line::Line,
     told,
 };
-use crate::{headers::REQUEST_ID, refusal::Refusal};
+use crate::{
+    api::Api,
+    headers::REQUEST_ID,
+    names::{AUTO, Named},
+    refusal::Refusal,
+};
 
-pub(super) async fn answer(State(app): State<Arc<App>>, request: Request) -> Response {
+pub(super) async fn answer<E: Endpoint>(State(app): State<Arc<App>>, request: Request) -> Response {
+    if E::API != Api::OpenAi && !app.stacks.names.speaks(E::API) {
+        // Some providers of OpenAI's interface have others besides.
+        return forward::pass(State(app), request).await;
+    }
     let id = app.calls.next();
     let own = request.headers().get(REQUEST_ID).cloned();
-    call::named(&id, own.as_ref(), chat(&app, &id, request).await)
+    let answered = ask::<E>(&app, &id, request).await;
+    call::named(E::API, &id, own.as_ref(), answered)
 }
 
-async fn chat(app: &App, id: &Arc<str>, request: Request) -> Result<Response, Refusal> {
+async fn ask<E: Endpoint>(app: &App, id: &Arc<str>, request: Request) -> Result<Response, Refusal> {
     let Read {
         headers,
         asked,
         body,
     } = call::read(app, request).await?;
-    let request = ChatRequest::parse(body)?.headers(&headers);
-    let call = app.call(id, request, &headers, &asked)?;
+    let request = E::parse(body, &headers)?;
+    let is_bound = !request.request().is_movable();
+    let mut call = app.call(E::API, id, request, &headers, &asked)?;
     let line = call::line(app, &call, &asked);
+    let stacks = E::stacks(&app.stacks);
+    let stack = if is_bound {
+        app.bind::<E>(&mut call)?;
+        &stacks.bound
+    } else {
+        &stacks.all
+    };
     let streams = call.request.streams();
     let how = How {
-        usage: call.request.asked_for_usage(),
+        usage: call.request.request().asked_for_usage(),
         report: asked.report,
         journal: call.journal(),
     };
-    let mut answering: Answering = Box::pin(app.stacks.chat.clone().oneshot(call));
+    let mut answering: Answering<E> = Box::pin(stack.clone().oneshot(call));
     let keep_alive = app.keep_alive.filter(|_| streams);
     let answered = match keep_alive {
         None => answering.await,
@@ -56,25 +76,61 @@ async fn chat(app: &App, id: &Arc<str>, request: Request) -> Result<Response, Re
             }
         },
     };
-    Ok(respond(answered, streams, how, line))
+    Ok(respond::<E>(answered, streams, how, line))
 }
 
-fn respond(answered: Result<ChatResponse, Error>, streams: bool, how: How, line: Line) -> Response {
-    match answered.map(ChatResponse::into_parts) {
-        Ok((headers, ChatBody::Whole(body))) if !streams => call::whole(headers, body, line),
-        Ok((headers, body)) => {
+impl App {
+    /// Lets a request that goes on with what one provider keeps go there: to that of the route that it names, or to the first
+    /// one. No other would know of it.
+    fn bind<E: Endpoint>(&self, call: &mut Call<E::Request>) -> Result<(), Refusal> {
+        let names = &self.stacks.names;
+        match self.named(E::API, &call.request)? {
+            Named::Auto => {
+                let message = format!(
+                    "model is `{AUTO}`, and the request goes on with what one provider keeps: expected the name of a \
+                     route or model"
+                );
+                return Err(Refusal::bad(message)
+                    .param("model")
+                    .code("model_not_chosen"));
+            }
+            Named::Route(at) => {
+                let route = &names.routes()[at];
+                call.request.set_model(&route.model);
+                call.context.route = Some(route.name.clone());
+            }
+            Named::Other => {}
+        }
+        if call.context.cache.only_if_cached {
+            return Err(Refusal::not_cached());
+        }
+        let note = CacheNote::new(CacheStatus::Bypass);
+        call.journal().with(|report| report.cache = Some(note));
+        Ok(())
+    }
+}
+
+fn respond<E: Endpoint>(
+    answered: Result<<E::Request as Ask>::Answer, Error>,
+    streams: bool,
+    how: How,
+    line: Line,
+) -> Response {
+    match answered.map(obs_wire::Response::<E>::into_parts) {
+        Ok((headers, Content::Whole(body))) if !streams => call::whole(headers, body, line),
+        Ok((headers, content)) => {
             let journal = how.journal.clone();
-            let mut response = events(Events::of(body, how, line));
+            let mut response = events(Events::of(content, how, line));
             *response.headers_mut() = headers;
             response.headers_mut().extend(stream_headers());
             told::report(response.headers_mut(), &journal, told::Known::Head);
             response
         }
-        Err(error) => call::failed(&error, line),
+        Err(error) => call::failed::<E>(E::API, &error, line),
     }
 }
 
-fn events(events: Events) -> Response {
+fn events<E: Endpoint>(events: Events<E>) -> Response {
     Response::new(Body::from_stream(events))
 }
 

@@ -3,27 +3,31 @@ use axum::{body::Body, response::Response};
 use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header};
 use obs_core::{Error, ErrorKind};
-use obs_openai::{InvalidRequest, error_body, error_response};
+use obs_wire::{Format, InvalidRequest, error_response};
 
-use crate::{headers::SHOULD_RETRY, refusal::Refusal};
+use super::endpoint::Endpoint;
+use crate::{api::Api, headers::SHOULD_RETRY, refusal::Refusal};
 
 /// Marks an answer as a refusal of the gateway's own.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Refused;
 
-/// An error object in OpenAI's shape.
-pub(super) fn body(error: &Error) -> Bytes {
+/// The event that ends a stream with an error.
+pub(super) fn event<E: Endpoint>(error: &Error) -> Bytes {
     match error.find::<Refusal>() {
-        Some(refusal) => refusal.body().to_string().into(),
-        None => error_body(error),
+        Some(refusal) => {
+            let body = E::API.error(refusal.body()).to_string();
+            E::refused(body.as_bytes(), error)
+        }
+        None => E::error_event(error),
     }
 }
 
 /// An error as an answer: a provider's own as it came.
-pub(super) fn response(error: &Error) -> Response {
+pub(super) fn response<F: Format>(api: Api, error: &Error) -> Response {
     let mut response = match error.find::<Refusal>() {
-        Some(refusal) => shaped(refusal),
-        None => error_response(error).map(Body::from),
+        Some(refusal) => shaped(api, refusal),
+        None => error_response::<F>(error).map(Body::from),
     };
     // What we have retried, and failed over, and waited for, a client need not retry again.
     let is_final = matches!(
@@ -38,14 +42,15 @@ pub(super) fn response(error: &Error) -> Response {
 }
 
 /// What the gateway itself refuses, before any layer sees it.
-pub(super) fn refusal(refusal: &Refusal) -> Response {
-    let mut response = shaped(refusal);
+pub(super) fn refusal(api: Api, refusal: &Refusal) -> Response {
+    let mut response = shaped(api, refusal);
     response.extensions_mut().insert(Refused);
     response
 }
 
-fn shaped(refusal: &Refusal) -> Response {
-    let mut response = Response::new(Body::from(refusal.body().to_string()));
+fn shaped(api: Api, refusal: &Refusal) -> Response {
+    let body = api.error(refusal.body()).to_string();
+    let mut response = Response::new(Body::from(body));
     *response.status_mut() = refusal.status();
     let json = HeaderValue::from_static("application/json");
     response.headers_mut().insert(header::CONTENT_TYPE, json);

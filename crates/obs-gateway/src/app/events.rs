@@ -11,19 +11,20 @@ use futures_core::Stream;
 use futures_util::stream;
 use http::StatusCode;
 use obs_core::{ChunkStream, Error, ErrorKind, Journal};
-use obs_openai::{ChatBody, ChatResponse, EventBody, sse};
+use obs_openai::sse;
+use obs_wire::{Content, EventBody, Response};
 use tokio::time::{Instant, Sleep, sleep};
 
-use super::{errors, line::Line, told};
+use super::{endpoint::Endpoint, errors, line::Line, told};
 
 /// A call under way.
-pub(super) type Answering = Pin<Box<dyn Future<Output = Result<ChatResponse, Error>> + Send>>;
+pub(super) type Answering<E> = Pin<Box<dyn Future<Output = Result<Response<E>, Error>> + Send>>;
 
 /// The events of an answer, which may be waited for still: comments keep the connection alive until then.
 ///
 /// Dropping it cancels the call.
-pub(super) struct Events {
-    state: State,
+pub(super) struct Events<E: Endpoint> {
+    state: State<E>,
     pub(super) how: How,
     line: Option<Line>,
 }
@@ -37,17 +38,17 @@ pub(super) struct How {
     pub(super) journal: Journal,
 }
 
-enum State {
-    Waiting(Answering, Pin<Box<Sleep>>, Duration),
-    Streaming(EventBody),
+enum State<E: Endpoint> {
+    Waiting(Answering<E>, Pin<Box<Sleep>>, Duration),
+    Streaming(EventBody<E>),
     /// After the comment at the end.
     Closing(Bytes),
     Ended,
 }
 
-impl Events {
+impl<E: Endpoint> Events<E> {
     /// Of an answer that is there.
-    pub(super) fn of(body: ChatBody, how: How, line: Line) -> Self {
+    pub(super) fn of(body: Content<E>, how: How, line: Line) -> Self {
         Self {
             state: State::of(body, how.usage),
             how,
@@ -56,7 +57,7 @@ impl Events {
     }
 
     /// Of an answer that is waited for, with a comment now and then.
-    pub(super) fn waiting(answer: Answering, every: Duration, how: How, line: Line) -> Self {
+    pub(super) fn waiting(answer: Answering<E>, every: Duration, how: How, line: Line) -> Self {
         Self {
             state: State::Waiting(answer, Box::pin(sleep(Duration::ZERO)), every),
             how,
@@ -74,13 +75,13 @@ impl Events {
 
     fn failed(&mut self, error: &Error) -> Bytes {
         self.end(Some(error));
-        sse::encode(None, &errors::body(error))
+        errors::event::<E>(error)
     }
 }
 
-impl State {
+impl<E: Endpoint> State<E> {
     /// A provider may not stream: its answer is split.
-    fn of(body: ChatBody, usage: bool) -> Self {
+    fn of(body: Content<E>, usage: bool) -> Self {
         let chunks = body.into_chunks().unwrap_or_else(|error| {
             let error = Error::new(ErrorKind::Upstream, error);
             ChunkStream::new(stream::iter([Err(error)]))
@@ -89,7 +90,11 @@ impl State {
     }
 }
 
-impl Stream for Events {
+fn is_end<E: Endpoint>(event: &Bytes) -> bool {
+    !E::END.is_empty() && *event == E::END
+}
+
+impl<E: Endpoint> Stream for Events<E> {
     type Item = Result<Bytes, Infallible>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
@@ -105,7 +110,7 @@ impl Stream for Events {
                     Poll::Pending => {
                         ready!(comment.as_mut().poll(cx));
                         comment.as_mut().reset(Instant::now() + *every);
-                        sse::comment("waiting")
+                        E::waiting()
                     }
                 },
                 State::Streaming(events) => {
@@ -116,11 +121,11 @@ impl Stream for Events {
                     });
                     let error = events.error().cloned();
                     match event {
-                        Some(done) if done == sse::DONE && this.how.report => {
+                        Some(done) if is_end::<E>(&done) && this.how.report => {
                             this.state = State::Closing(done);
                             sse::comment(&told::comment(&this.how.journal))
                         }
-                        Some(done) if done == sse::DONE => {
+                        Some(done) if is_end::<E>(&done) => {
                             this.end(None);
                             done
                         }
@@ -130,6 +135,12 @@ impl Stream for Events {
                                 this.end(Some(&error));
                             }
                             event
+                        }
+                        // Nothing closes a stream of this kind: what is told at its end comes last.
+                        None if this.how.report && E::END.is_empty() => {
+                            let report = sse::comment(&told::comment(&this.how.journal));
+                            this.end(None);
+                            report
                         }
                         None => {
                             this.end(None);

@@ -12,24 +12,38 @@ use axum::{
 };
 use bytes::Bytes;
 use futures_core::Stream;
+use obs_anthropic::Messages;
 use obs_core::{Call, ChunkStream, Error};
+use obs_openai::Chat;
 use tower::ServiceExt;
 
 use super::{App, body, call, line::Line};
 use crate::{
+    api::Api,
     forwarded::{ForwardedRequest, Piece},
     headers::{Asked, REQUEST_ID},
     refusal::Refusal,
 };
 
-/// Passes a request on to the first provider, and its answer back, byte for byte.
+/// Passes a request on to the first provider that speaks its interface, and its answer back, byte for byte.
 pub(super) async fn pass(State(app): State<Arc<App>>, request: Request) -> Response {
     let id = app.calls.next();
     let own = request.headers().get(REQUEST_ID).cloned();
-    call::named(&id, own.as_ref(), forward(&app, &id, request).await)
+    let api = Api::of_request(request.uri(), request.headers());
+    call::named(
+        api,
+        &id,
+        own.as_ref(),
+        forward(&app, api, &id, request).await,
+    )
 }
 
-async fn forward(app: &App, id: &Arc<str>, request: Request) -> Result<Response, Refusal> {
+async fn forward(
+    app: &App,
+    api: Api,
+    id: &Arc<str>,
+    request: Request,
+) -> Result<Response, Refusal> {
     let mut asked = Asked::read(request.headers())?;
     asked.caller = request.extensions().get().cloned();
     if let Some(caller) = &asked.caller {
@@ -52,7 +66,10 @@ async fn forward(app: &App, id: &Arc<str>, request: Request) -> Result<Response,
             });
             Response::from_parts(answer.head, body.unwrap_or_default())
         }
-        Err(error) => call::failed(&error, line),
+        Err(error) => match api {
+            Api::OpenAi => call::failed::<Chat>(api, &error, line),
+            Api::Anthropic => call::failed::<Messages>(api, &error, line),
+        },
     })
 }
 

@@ -5,6 +5,7 @@ mod body;
 mod call;
 mod chat;
 mod embeddings;
+mod endpoint;
 mod errors;
 mod events;
 mod forward;
@@ -32,11 +33,14 @@ use axum::{
     routing::{get, post},
 };
 use http::{HeaderMap, StatusCode, header};
+use obs_anthropic::Messages;
 use obs_apm::Propagator;
+use obs_openai::{Chat, Responses};
 use tower_http::catch_panic::CatchPanicLayer;
 use tracing::error;
 
 use crate::{
+    api::Api,
     call_id::CallIds,
     clock::WallClock,
     counts::Counts,
@@ -102,7 +106,15 @@ pub(crate) fn router(app: &Arc<App>) -> Router {
     let api = Router::new()
         .route(
             "/v1/chat/completions",
-            post(chat::answer).fallback(forward::pass),
+            post(chat::answer::<Chat>).fallback(forward::pass),
+        )
+        .route(
+            "/v1/responses",
+            post(chat::answer::<Responses>).fallback(forward::pass),
+        )
+        .route(
+            "/v1/messages",
+            post(chat::answer::<Messages>).fallback(forward::pass),
         )
         .route(
             "/v1/embeddings",
@@ -131,9 +143,12 @@ pub(crate) fn router(app: &Arc<App>) -> Router {
 async fn nothing(State(_): State<Arc<App>>, request: Request) -> Response {
     let (method, path) = (request.method(), request.uri().path());
     let message = format!(
-        "there is no {method} {path}: OpenAI's API is under /v1, health at /healthz and /readyz"
+        "there is no {method} {path}: the APIs of OpenAI and Anthropic are under /v1, health at /healthz and /readyz"
     );
-    errors::refusal(&Refusal::new(StatusCode::NOT_FOUND, message).code("unknown_url"))
+    errors::refusal(
+        Api::OpenAi,
+        &Refusal::new(StatusCode::NOT_FOUND, message).code("unknown_url"),
+    )
 }
 
 /// The caller's span is the parent of those that are made here.
@@ -170,7 +185,7 @@ async fn guard(request: Request, next: Next) -> Response {
     } else {
         return next.run(request).await;
     };
-    errors::refusal(&refusal)
+    errors::refusal(Api::of_path(request.uri().path()), &refusal)
 }
 
 fn wants_websocket(headers: &HeaderMap) -> bool {
@@ -192,5 +207,5 @@ fn panicked(what: Box<dyn Any + Send>) -> Response {
     );
     let message = "an error within the gateway; its log says more";
     let refusal = Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, message);
-    errors::refusal(&refusal.code("internal"))
+    errors::refusal(Api::OpenAi, &refusal.code("internal"))
 }

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::{App, errors, forward};
 use crate::{
+    api::Api,
     clock::WallClock,
     keys::Caller,
     names::AUTO,
@@ -88,7 +89,7 @@ pub(super) async fn one(
     match known.filter(|model| app.shows(caller, model)) {
         Some(model) => Json(model).into_response(),
         // The provider's list is not cut to what the key may use.
-        None if caller.is_some() => errors::refusal(&Refusal::no_model(&name, &[])),
+        None if caller.is_some() => errors::refusal(Api::OpenAi, &Refusal::no_model(&name, &[])),
         None => forward::pass(State(app), request).await,
     }
 }

@@ -1,7 +1,8 @@
 //! What the page reads: `/live.json`. Sums are those of the layers' own ledgers, the same as in the metrics.
 use std::time::Duration;
 
-use obs_apm::Status;
+use obs_apm::{ApmLayer, Stats, Status};
+use obs_core::Usd;
 use obs_router::{OTHER, Reason, RouteStats};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -68,30 +69,34 @@ impl Document<'_> {
     }
 
     fn calls(&self) -> Value {
-        let of = self.figures.apm.stats();
+        let all: Vec<_> = self.figures.apms.iter().map(ApmLayer::stats).collect();
+        let sum = |of: fn(&Stats) -> u64| all.iter().map(of).sum::<u64>();
         json!({
-            "success": of.success, "error": of.error, "timeout": of.timeout, "cancelled": of.cancelled,
-            "in_flight": of.in_flight, "attempts": of.attempts,
+            "success": sum(|of| of.success), "error": sum(|of| of.error), "timeout": sum(|of| of.timeout),
+            "cancelled": sum(|of| of.cancelled), "in_flight": sum(|of| of.in_flight),
+            "attempts": sum(|of| of.attempts),
         })
     }
 
     fn money(&self) -> Value {
-        let apm = self.figures.apm.stats();
+        let apms: Vec<_> = self.figures.apms.iter().map(ApmLayer::stats).collect();
+        let known: Usd = apms.iter().map(|of| of.paid.known).sum();
+        let unknown: u32 = apms.iter().map(|of| of.paid.unknown).sum();
+        let estimated: Usd = apms.iter().map(|of| of.estimated).sum();
         let cache = self.figures.cache.as_ref().map(|of| of.stats());
-        let router = self.figures.router.as_ref().map(|of| of.stats());
+        let routers = self.figures.routers.iter().map(|of| of.stats().saved());
+        let by_router = routers.reduce(|one, other| one + other);
         json!({
-            "paid_usd": apm.paid.known, "unknown_attempts": apm.paid.unknown, "estimated_usd": apm.estimated,
+            "paid_usd": known, "unknown_attempts": unknown, "estimated_usd": estimated,
             "saved_by_cache_usd": cache.map(|of| of.saved),
             // losses taken off: it can be negative
-            "saved_by_router_usd": router.map(|of| of.saved()),
+            "saved_by_router_usd": by_router,
         })
     }
 
     fn routes(&self) -> Value {
-        let Some(router) = &self.figures.router else {
-            return json!([]);
-        };
-        let stats = router.stats();
+        let routers = self.figures.routers.iter();
+        let routes: Vec<_> = routers.flat_map(|of| of.stats().routes).collect();
         let of = &self.settings.router;
         let baseline = of.baseline.as_deref();
         let baseline = baseline.or(self.settings.routes.last().map(|route| &*route.name));
@@ -100,7 +105,7 @@ impl Document<'_> {
             routes.find(|of| *of.name == *name).map(|of| &of.model)
         };
         // What passed through without a route is shown once there was some.
-        let shown = stats.routes.iter();
+        let shown = routes.iter();
         let shown = shown.filter(|of| *of.route != *OTHER || of.calls() + of.attempts > 0);
         shown
             .map(|route| {
@@ -159,7 +164,7 @@ impl Document<'_> {
             let of = of.stats();
             json!({"of": "redis", "state": of.breaker.as_str(), "opened": of.opened, "writes_dropped": of.dropped})
         });
-        let routes = self.figures.router.iter().flat_map(|of| of.stats().routes);
+        let routes = self.figures.routers.iter().flat_map(|of| of.stats().routes);
         let routes = routes
             .filter(|of| *of.route != *OTHER)
             .map(|of| json!({"of": "route", "name": &*of.route, "state": of.breaker.as_str()}));

@@ -55,6 +55,7 @@ fn print_provider(out: &mut String, provider: &Provider) {
     let _ = writeln!(out, "\n[[providers]]\nname = {}", quoted(&provider.name));
     let format = match provider.format {
         Format::OpenAi => "openai",
+        Format::Anthropic => "anthropic",
         Format::Simulated => "simulated",
     };
     let _ = writeln!(out, "format = {}", quoted(format));

@@ -10,6 +10,9 @@ use super::{
     problem::did_you_mean,
 };
 
+/// Where Anthropic's API is, unless a provider says something else.
+const ANTHROPIC_URL: &str = "https://api.anthropic.com";
+
 /// A field of a `[[table]]`: its key, and how its value gets to its place. The error says what is expected.
 pub(super) struct Field<T> {
     pub(super) key: &'static str,
@@ -97,6 +100,9 @@ pub(super) fn providers(
     let mut found = items(file, "providers", node, PROVIDER, &["name"], problems);
     for (place, provider) in &mut found {
         let simulated = provider.format == Format::Simulated;
+        if provider.format == Format::Anthropic && provider.base_url.is_empty() {
+            provider.base_url = ANTHROPIC_URL.into();
+        }
         if provider.base_url.is_empty() != simulated {
             let is = if simulated { "has no" } else { "needs a" };
             problems.add(
@@ -226,8 +232,9 @@ pub(super) fn text<T>(node: &Node, parse: fn(&str) -> Result<T, String>) -> Resu
 fn format(text: &str) -> Result<Format, String> {
     match text {
         "openai" => Ok(Format::OpenAi),
+        "anthropic" => Ok(Format::Anthropic),
         "simulated" => Ok(Format::Simulated),
-        _ => Err("expected openai or simulated".into()),
+        _ => Err("expected openai, anthropic or simulated".into()),
     }
 }
 

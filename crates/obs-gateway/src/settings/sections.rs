@@ -273,6 +273,8 @@ pub enum Format {
     /// OpenAI's API.
     #[default]
     OpenAi,
+    /// Anthropic's Messages.
+    Anthropic,
     /// It is the one in this process, that only pretends.
     Simulated,
 }

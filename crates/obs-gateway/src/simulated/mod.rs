@@ -2,8 +2,11 @@
 //! realistic kind. It says in every answer that it is simulated.
 mod chat;
 mod embeddings;
+mod messages;
 mod models;
+mod responses;
 mod text;
+mod typed;
 mod vector;
 
 use std::{
@@ -17,7 +20,10 @@ use std::{
 use obs_core::LlmRequest;
 use tokio::time::sleep;
 
-pub(crate) use self::models::{LARGE, SMALL, names, prices};
+pub(crate) use self::{
+    messages::counted,
+    models::{LARGE, SMALL, names, prices},
+};
 use crate::clock::WallClock;
 
 /// The simulated provider. It waits as a real one does, and does nothing once nobody waits for its answer.

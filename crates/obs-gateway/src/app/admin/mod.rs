@@ -21,6 +21,7 @@ use self::erase::Recent;
 pub(super) use self::erase::{Erase, Wish};
 use super::{App, errors};
 use crate::{
+    api::Api,
     counts::{Action, Outcome},
     refusal::Refusal,
     settings::Secret,
@@ -114,8 +115,10 @@ async fn nothing(State(app): State<Arc<App>>, request: Request) -> Response {
 fn answer(app: &App, action: Action, done: Result<Value, Failure>) -> Response {
     let (outcome, response) = match done {
         Ok(told) => (Outcome::Done, Json(told).into_response()),
-        Err(Failure::Refused(refusal)) => (Outcome::Refused, errors::refusal(&refusal)),
-        Err(Failure::Store(refusal)) => (Outcome::Failed, errors::refusal(&refusal)),
+        Err(Failure::Refused(refusal)) => {
+            (Outcome::Refused, errors::refusal(Api::OpenAi, &refusal))
+        }
+        Err(Failure::Store(refusal)) => (Outcome::Failed, errors::refusal(Api::OpenAi, &refusal)),
     };
     app.counts.admin(action, outcome);
     let (name, outcome, status) = (

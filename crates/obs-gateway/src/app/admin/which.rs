@@ -3,16 +3,19 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
+use obs_anthropic::MessagesRequest;
 use obs_core::LlmRequest;
-use obs_openai::{ChatRequest, EmbeddingRequest};
+use obs_openai::{ChatRequest, EmbeddingRequest, ResponsesRequest};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::{Erase, erase};
-use crate::{app::App, headers::Asked, refusal::Refusal};
+use crate::{api::Api, app::App, headers::Asked, refusal::Refusal};
 
 const CHAT: &str = "/v1/chat/completions";
 const EMBEDDINGS: &str = "/v1/embeddings";
+const MESSAGES: &str = "/v1/messages";
+const RESPONSES: &str = "/v1/responses";
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -71,14 +74,22 @@ impl App {
         match which.path.as_deref().unwrap_or(CHAT) {
             CHAT => {
                 let request = ChatRequest::parse(body)?.headers(&headers);
-                self.of(request, &headers, &asked)
+                self.of(Api::OpenAi, request, &headers, &asked)
             }
             EMBEDDINGS => {
                 let request = EmbeddingRequest::parse(body)?.headers(&headers);
-                self.of(request, &headers, &asked)
+                self.of(Api::OpenAi, request, &headers, &asked)
+            }
+            RESPONSES => {
+                let request = ResponsesRequest::parse(body)?.headers(&headers);
+                self.of(Api::OpenAi, request, &headers, &asked)
+            }
+            MESSAGES => {
+                let request = MessagesRequest::parse(body)?.headers(&headers);
+                self.of(Api::Anthropic, request, &headers, &asked)
             }
             path => Err(Refusal::bad(format!(
-                "answers of {path:?} are not kept: expected {CHAT} or {EMBEDDINGS}"
+                "answers of {path:?} are not kept: expected {CHAT}, {RESPONSES}, {EMBEDDINGS} or {MESSAGES}"
             ))
             .param("path")),
         }
@@ -86,11 +97,12 @@ impl App {
 
     fn of<R: LlmRequest>(
         &self,
+        api: Api,
         request: R,
         headers: &HeaderMap,
         asked: &Asked,
     ) -> Result<Erase, Refusal> {
-        let call = self.call(&self.calls.next(), request, headers, asked)?;
+        let call = self.call(api, &self.calls.next(), request, headers, asked)?;
         let cache = self.stacks.figures.cache.as_ref();
         let cache = cache.ok_or_else(Refusal::not_cached)?;
         Ok(erase::erases(&cache.handle(), &call))
