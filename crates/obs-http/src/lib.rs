@@ -1,4 +1,11 @@
-#![doc = include_str!("../README.md")]
+#![cfg_attr(
+    all(feature = "axum", feature = "async-openai"),
+    doc = include_str!("../README.md")
+)]
+#![cfg_attr(
+    not(all(feature = "axum", feature = "async-openai")),
+    doc = "The layers of an LLM call where HTTP is: as a service to mount, as axum handlers, and under reqwest and async-openai."
+)]
 //!
 //! # Readiness and cancellation
 //!
