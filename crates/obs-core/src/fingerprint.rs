@@ -15,7 +15,14 @@ const SECRET_CONTEXT: &str = "obs 2026-11 key of the fingerprint of an LLM call"
 ///
 /// Each field is framed by its length, so that no two lists of fields run into each other.
 #[derive(Clone)]
-pub struct Fingerprint(blake3::Hasher);
+pub struct Fingerprint {
+    hasher: blake3::Hasher,
+    /// What is still to be hashed: many short pieces take long.
+    pending: Vec<u8>,
+}
+
+/// So many bytes are hashed at once.
+const AT_ONCE: usize = 64 << 10;
 
 /// A secret of the operator's: who does not know it cannot tell from a [`Key`] what was asked.
 #[derive(Clone)]
@@ -35,13 +42,20 @@ impl Fingerprint {
     /// With the fixed key that all processes share.
     #[must_use]
     pub fn new() -> Self {
-        Self(blake3::Hasher::new_keyed(DOMAIN))
+        Self::by(blake3::Hasher::new_keyed(DOMAIN))
     }
 
     /// With a secret key.
     #[must_use]
     pub fn with_secret(secret: &FingerprintSecret) -> Self {
-        Self(blake3::Hasher::new_keyed(&secret.0))
+        Self::by(blake3::Hasher::new_keyed(&secret.0))
+    }
+
+    fn by(hasher: blake3::Hasher) -> Self {
+        Self {
+            hasher,
+            pending: Vec::with_capacity(1 << 10),
+        }
     }
 
     /// Adds one field.
@@ -80,6 +94,8 @@ impl Fingerprint {
 
     /// The same without these keys of the outermost object.
     pub fn json_text_without(&mut self, text: &[u8], without: &[&str]) -> &mut Self {
+        // The text, and a head for each of its pieces.
+        self.pending.reserve((text.len() * 3 / 2).min(AT_ONCE));
         canonical(text, without, &mut |tag, bytes| self.frame(tag, bytes));
         self
     }
@@ -91,17 +107,29 @@ impl Fingerprint {
             id: [0; 32],
             check: [0; 16],
         };
-        let mut output = self.0.finalize_xof();
+        let mut hasher = self.hasher.clone();
+        hasher.update(&self.pending);
+        let mut output = hasher.finalize_xof();
         output.fill(&mut key.id);
         output.fill(&mut key.check);
         key
     }
 
     fn frame(&mut self, tag: u8, bytes: &[u8]) {
-        let mut head = [tag; 9];
-        head[1..].copy_from_slice(&(bytes.len() as u64).to_le_bytes());
-        self.0.update(&head);
-        self.0.update(bytes);
+        if self.pending.len() + bytes.len() > AT_ONCE {
+            self.hasher.update(&self.pending);
+            self.pending.clear();
+        }
+        self.pending.push(tag);
+        let length = bytes.len() as u64;
+        self.pending.extend_from_slice(&length.to_le_bytes());
+        match bytes.len() > AT_ONCE {
+            false => self.pending.extend_from_slice(bytes),
+            true => {
+                self.hasher.update(&self.pending).update(bytes);
+                self.pending.clear();
+            }
+        }
     }
 }
 
