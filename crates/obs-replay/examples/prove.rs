@@ -1,23 +1,16 @@
 //! The proof, without the gateway: `cargo run -p obs-replay --release --example prove -- DIR`.
-use std::{error::Error, time::Duration};
+use std::error::Error;
 
-use indicatif::{ProgressBar, ProgressStyle};
-use obs_replay::prove::Prove;
+use obs_replay::{Progress, prove::Prove};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let dir = std::env::args()
         .nth(1)
         .ok_or("name the directory of the data")?;
-    let bar = ProgressBar::new(1);
-    bar.set_style(ProgressStyle::with_template(
-        "{wide_bar} {pos}/{len} {eta}",
-    )?);
-    bar.enable_steady_tick(Duration::from_millis(200));
-    let proof = Prove::new(dir, ["gpt-6-luna", "gpt-6.1-sol"]).run(&mut |done, total| {
-        bar.set_length(total);
-        bar.set_position(done);
-    })?;
-    bar.finish_and_clear();
+    let bar = Progress::new("proving");
+    let prove = Prove::new(dir, ["gpt-6-luna", "gpt-6.1-sol"]);
+    let proof = prove.run(&mut |done, total| bar.set(done, total))?;
+    drop(bar);
     println!("{}", proof.text());
     Ok(())
 }

@@ -5,6 +5,7 @@ mod ask;
 mod judge;
 mod layers;
 pub mod log;
+mod progress;
 pub mod prove;
 mod question;
 mod report;
@@ -19,6 +20,7 @@ pub use self::{
     ask::Ask,
     judge::ModelledJudge,
     layers::Layers,
+    progress::Progress,
     question::{Arrival, Outcome, Question},
     simulation::{Ended, Seen, Simulation},
     time::VirtualTime,

@@ -164,7 +164,9 @@ fn lines<T: DeserializeOwned>(dir: &Path, name: &str) -> Result<Vec<T>, DataErro
     Ok(rows)
 }
 
-fn needed() -> String {
+/// What has to be in the directory, and where it comes from.
+#[must_use]
+pub fn needed() -> String {
     let lines = FILES.map(|(file, what)| format!("  {file}[.gz]  {what}\n"));
     lines.concat()
 }

@@ -23,7 +23,7 @@ use self::{
     workload::{Law, STRONG, WEAK, mix, questions},
 };
 pub use self::{
-    data::DataError,
+    data::{DataError, needed},
     outcome::{Curve, Lifetime, Mix, Point, Proof, Reached, Row},
     samples::{Figures, Interval},
 };
@@ -31,7 +31,7 @@ pub use self::{
 /// Parts of the calls that are exact repeats.
 const MIXES: [f64; 4] = [0.01, 0.05, 0.2, 0.6];
 /// Savings of which it is asked where they are reached.
-const TARGETS: [f64; 2] = [0.35, 0.55];
+const TARGETS: [f64; 3] = [0.3, 0.35, 0.55];
 /// Steps of a curve.
 const STEPS: u32 = 10;
 /// Lifetimes of answers that are tried, in seconds.

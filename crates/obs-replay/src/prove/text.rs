@@ -8,6 +8,7 @@ pub(super) fn of(proof: &Proof) -> String {
     for sentence in &proof.about {
         let _ = writeln!(text, "- {sentence}");
     }
+    summary(&mut text, proof);
     for mix in &proof.mixes {
         let _ = writeln!(
             text,
@@ -25,7 +26,7 @@ pub(super) fn of(proof: &Proof) -> String {
          cascade | besides |\n|---|---|---|---|---|---|---|---|"
     );
     for mix in &proof.mixes {
-        for of in &mix.rows {
+        for of in mix.rows.iter().filter(|of| of.hit_rate.is_some()) {
             let _ = writeln!(
                 text,
                 "| {:.0} % | {} | {:.4} | {:.4} | {:.4} | {:.4} | {:.4} | {:.4} |",
@@ -43,6 +44,48 @@ pub(super) fn of(proof: &Proof) -> String {
     reached(&mut text, proof);
     lifetimes(&mut text, proof);
     text
+}
+
+/// The figures that answer what is usually claimed.
+fn summary(text: &mut String, proof: &Proof) {
+    let kept = |family: &str, target: f64| {
+        let curve = proof
+            .curves
+            .iter()
+            .find(|of| of.family == family && of.repeats.is_none())?;
+        let reached = curve.reached.iter().find(|of| of.target == target)?;
+        reached.figures.map(|of| percent(of.kept))
+    };
+    let told = |of: Option<String>| of.unwrap_or_else(|| "(not reached)".into());
+    let by_mix = |name: &str, of: fn(&Row) -> String| {
+        let rows = proof.mixes.iter().filter_map(|mix| {
+            let row = mix.rows.iter().find(|row| row.name == name)?;
+            Some(format!(
+                "{} at {:.0} % repeats",
+                of(row),
+                mix.repeats * 100.0
+            ))
+        });
+        rows.collect::<Vec<_>>().join(", ")
+    };
+    let _ = writeln!(
+        text,
+        "\n### In short\n\n- Routing by the prompt alone that saves 30 % keeps this part of the quality gap: {} with a model that knows the \
+         groups, {} where it does not, {} by the prompt's length, {} by chance.\n- Caching alone saves {}.\n- Both (learned, rows held out, \
+         for 90 %) save {}.\n- A cascade with a judge of 80 % / 10 % behind a cache saves {}; and keeps {}.",
+        told(kept("learned, rows held out", 0.3)),
+        told(kept("learned, groups held out", 0.3)),
+        told(kept("prompt length", 0.3)),
+        told(kept("by chance", 0.3)),
+        by_mix("cache alone", |of| percent(of.figures.saving[0])),
+        by_mix("cache, learned (rows) for 90 %", |of| percent(
+            of.figures.saving[0]
+        )),
+        by_mix("cache, cascade 80 % / 10 %", |of| percent(
+            of.figures.saving[0]
+        )),
+        by_mix("cache, cascade 80 % / 10 %", |of| percent(of.figures.kept)),
+    );
 }
 
 fn row(text: &mut String, of: &Row) {
@@ -69,7 +112,9 @@ fn reached(text: &mut String, proof: &Proof) {
         let _ = writeln!(
             text,
             "\n### Where {:.0} % is saved, this part of the quality gap is kept\n\nEach family has its threshold set so that it saves just so \
-             much; a larger part than 100 % is better than always premium. At the prices of the data set.\n",
+             much, at the prices of the data set; more than 100 % is better than always premium. A cascade that saves more by itself sends \
+             calls straight to premium, as its model foresees, until it saves no more than that: by itself it does what the tables above \
+             say.\n",
             target * 100.0
         );
         let settings = settings(proof);

@@ -101,6 +101,8 @@ fn a_proof_says_everything_that_it_found() {
     let (text, html) = (proof.text(), proof.html());
     assert!(text.contains("Modelled: lengths of answers"));
     assert!(text.contains("| always premium |"));
+    assert!(text.contains("- Caching alone saves "), "{text}");
+    assert!(!text.contains("NaN"), "{text}");
     assert!(html.contains("<svg") && !html.contains("src=") && !html.contains("href="));
     assert!(html.contains("<td>always premium"));
 }
