@@ -15,7 +15,7 @@ use obs_core::{
     Call, ChunkStream, Error, ErrorKind, Fingerprint, Finish, LlmChunk, LlmRequest, LlmResponse,
     Operation, Role, Usage,
 };
-use obs_openai::{DEADLINE, ForwardBody};
+use obs_openai::ForwardBody;
 use tower::Service;
 
 use crate::{
@@ -83,15 +83,7 @@ impl Service<Call<ForwardedRequest>> for Forwarder {
                 }
                 Some(Provider::Simulated(_)) | None => return Err(unknown(&request).into()),
             };
-            match deadline.remaining() {
-                Some(left) => {
-                    let left = u64::try_from(left.as_millis()).unwrap_or(u64::MAX).max(1);
-                    request.headers_mut().insert(DEADLINE, left.into());
-                }
-                None => {
-                    request.headers_mut().remove(DEADLINE);
-                }
-            }
+            upstream.tell_deadline(&deadline, request.headers_mut());
             let (head, body) = upstream.forward(request).await?.into_parts();
             let is_empty = body.is_end_stream() || body.size_hint().exact() == Some(0);
             let body = (!is_empty).then(|| pieces(body));

@@ -2,7 +2,7 @@
 use std::sync::Arc;
 
 use http::{HeaderMap, HeaderName, HeaderValue, header};
-use obs_core::{CacheDirectives, Deadline};
+use obs_core::{CacheDirectives, Deadline, InvalidTimeout};
 
 use crate::{keys::Caller, refusal::Refusal};
 
@@ -78,12 +78,26 @@ fn name(headers: &HeaderMap, name: &'static str) -> Result<Option<Arc<str>>, Ref
 }
 
 fn deadline(headers: &HeaderMap) -> Result<Deadline, Refusal> {
-    let Some(value) = one(headers, DEADLINE)? else {
-        return Ok(Deadline::default());
+    let millis = time_left(headers, DEADLINE, Deadline::from_millis)?;
+    let grpc = time_left(headers, Deadline::GRPC_HEADER, Deadline::from_grpc_timeout)?;
+    // Of both the shorter one holds.
+    let ends = [millis, grpc].into_iter().flatten();
+    let end = ends.filter_map(|deadline| deadline.end()).min();
+    Ok(end.map(Deadline::at).unwrap_or_default())
+}
+
+fn time_left(
+    headers: &HeaderMap,
+    name: &'static str,
+    read: fn(&str) -> Result<Deadline, InvalidTimeout>,
+) -> Result<Option<Deadline>, Refusal> {
+    let Some(value) = one(headers, name)? else {
+        return Ok(None);
     };
     // What is no text is no time either, and the refusal says so.
     let text = String::from_utf8_lossy(value.as_bytes());
-    Deadline::from_millis(&text).map_err(|e| Refusal::header(DEADLINE, &e.to_string()))
+    let read = read(&text).map_err(|e| Refusal::header(name, &e.to_string()));
+    read.map(Some)
 }
 
 fn cache(headers: &HeaderMap) -> Result<CacheDirectives, Refusal> {

@@ -7,7 +7,8 @@ use std::{
 };
 
 use obs_core::{Call, CallContext};
-use obs_timeout::{AttemptTimeout, AttemptTimeoutLayer};
+use obs_metrics::Metrics;
+use obs_timeout::{Adaptive, AttemptTimeout, AttemptTimeoutLayer};
 use tower::{Layer, Service, util::Oneshot};
 
 use crate::{api::Api, names::RouteName, settings::Settings};
@@ -46,6 +47,11 @@ impl LimitsLayer {
         if let Some(attempt) = of.attempt {
             always = always.attempt(attempt);
         }
+        if let Some(percentile) = of.adaptive {
+            // The limit that is set for a call is the ceiling.
+            let learned = Adaptive::percentile(percentile).floor(of.adaptive_floor);
+            always = always.adaptive_first_token(learned);
+        }
         Self(Arc::new(Limits {
             always,
             alone: of.first_token,
@@ -58,6 +64,14 @@ impl LimitsLayer {
                 .map(|route| route.first_token)
                 .collect(),
         }))
+    }
+}
+
+impl LimitsLayer {
+    /// Shows what is learned.
+    pub(crate) fn metrics(self, metrics: &Metrics) -> Self {
+        self.0.always.show_learned(metrics);
+        self
     }
 }
 

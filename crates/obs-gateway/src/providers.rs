@@ -9,7 +9,7 @@ use futures_util::future::{Either, Ready, ready};
 use obs_apm::Propagator;
 use obs_core::{Call, Error};
 use obs_metrics::Metrics;
-use obs_openai::{Malformed, ResponseFuture, Upstream};
+use obs_openai::{Malformed, ResponseFuture, TellDeadline, Upstream};
 use opentelemetry::KeyValue;
 use tower::Service;
 
@@ -62,6 +62,12 @@ impl Provider {
         let mut upstream = Upstream::builder(&*of.base_url)
             .name(format!("provider {}", of.name))
             .connect_timeout(settings.timeout.connect)
+            .tell_deadline(match of.deadline {
+                settings::TellDeadline::Both => TellDeadline::Both,
+                settings::TellDeadline::Http => TellDeadline::Http,
+                settings::TellDeadline::Grpc => TellDeadline::Grpc,
+                settings::TellDeadline::Off => TellDeadline::Nowhere,
+            })
             .malformed(match of.malformed {
                 settings::Malformed::Error => Malformed::Fail,
                 settings::Malformed::Skip => Malformed::Skip,
@@ -70,6 +76,9 @@ impl Provider {
             .prepare(move |_, headers| propagator.inject_trace_headers(headers));
         if of.format == Format::Anthropic {
             upstream = upstream.key_header("x-api-key");
+        }
+        if of.http2 {
+            upstream = upstream.http2_only();
         }
         if let Some(key) = &of.api_key {
             upstream = upstream.api_key(key.expose());

@@ -115,7 +115,7 @@ impl Stacks {
             router: routing::layer(settings, &prices, api)?.map(|router| router.metrics(&metrics)),
             goes_on: settings.routes.iter().any(|route| route.prefill),
             hedge: hedge(settings).map(|hedge| hedge.metrics(&metrics)),
-            limits: LimitsLayer::new(settings, names.routes(), api),
+            limits: LimitsLayer::new(settings, names.routes(), api).metrics(&metrics),
             attempts: AttemptLayer::new(prices.clone()).enveloped(),
         };
         let second = layers.other(settings, &names, |api| {

@@ -4,7 +4,7 @@ use std::{path::PathBuf, time::Duration};
 use obs_core::{Commit, PriceTable, Usage};
 use obs_gateway::{
     cli::{Action, Cli},
-    settings::{Environment, Format, Loaded, Malformed, Policy, Settings, Sources, Store, Tenant, load},
+    settings::{Environment, Format, Loaded, Malformed, Policy, Settings, Sources, Store, TellDeadline, Tenant, load},
 };
 use tempfile::TempDir;
 
@@ -459,6 +459,8 @@ api_key_env = "A_KEY"
 name = "b"
 base_url = "http://127.0.0.1:1"
 malformed = "skip"
+deadline = "grpc"
+http2 = true
 
 [[routes]]
 name = "cheap"
@@ -500,6 +502,8 @@ fn providers_and_routes_are_read_from_the_file_and_stand_over_openais_variables(
     assert_eq!((cheap.weight, cheap.prefill), (Some(3), true));
     assert_eq!((premium.weight, premium.prefill), (None, false));
     assert_eq!(settings.providers[1].malformed, Malformed::Skip);
+    assert_eq!(settings.providers[1].deadline, TellDeadline::Grpc);
+    assert!(settings.providers[1].http2 && !settings.providers[0].http2);
     assert_eq!(settings.providers[0].malformed, Malformed::Error);
     let usage = Usage {
         input: 1_000_000,

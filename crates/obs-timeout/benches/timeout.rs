@@ -2,7 +2,9 @@
 use std::{
     convert::Infallible,
     future::Future,
+    hint::black_box,
     pin::{Pin, pin},
+    sync::Arc,
     task::{Context, Poll, Waker},
     time::Duration,
 };
@@ -10,12 +12,17 @@ use std::{
 use criterion::{
     BenchmarkGroup, Criterion, criterion_group, criterion_main, measurement::WallTime,
 };
-use obs_core::{Call, CallContext, Error, Fingerprint, LlmRequest, LlmResponse, Role, Usage};
-use obs_metrics::Metrics;
+use obs_core::{
+    Call, CallContext, Error, Fingerprint, Journal, LlmRequest, LlmResponse, Role, Usage,
+};
+use obs_metrics::{Count, Metrics};
 use obs_timeout::{Adaptive, AttemptTimeoutLayer, HedgeLayer, TimeoutLayer};
 use opentelemetry::metrics::MeterProvider;
 use opentelemetry_sdk::metrics::{InMemoryMetricExporter, PeriodicReader, SdkMeterProvider};
-use tokio::runtime::{Builder, Runtime};
+use tokio::{
+    runtime::{Builder, Runtime},
+    time::{Instant, sleep},
+};
 use tower::{Layer, Service, timeout};
 
 const LIMIT: Duration = Duration::from_secs(30);
@@ -174,6 +181,21 @@ fn hedges(c: &mut Criterion) {
     group.finish();
 }
 
+/// What a call through [`TimeoutLayer`] does that one through `tower::timeout` does not, and what both do.
+fn parts(c: &mut Criterion) {
+    let runtime = runtime();
+    let _in_it = runtime.enter();
+    let mut group = c.benchmark_group("one part of it");
+    group.bench_function("a look at the clock", |b| b.iter(Instant::now));
+    let timer = || black_box(sleep(LIMIT));
+    group.bench_function("a timer that nobody waits for", |b| b.iter(timer));
+    let (journal, ledger) = (Journal::default(), Arc::new(Count::new()));
+    group.bench_function("a handle of the journal", |b| b.iter(|| journal.clone()));
+    group.bench_function("a handle of the ledger", |b| b.iter(|| ledger.clone()));
+    group.bench_function("a count", |b| b.iter(|| ledger.inc()));
+    group.finish();
+}
+
 fn runtime() -> Runtime {
     let mut builder = Builder::new_current_thread();
     builder.enable_time().build().expect("a runtime")
@@ -184,6 +206,6 @@ criterion_group! {
     config = Criterion::default()
         .warm_up_time(Duration::from_millis(300))
         .measurement_time(Duration::from_secs(1));
-    targets = limits, hedges
+    targets = limits, parts, hedges
 }
 criterion_main!(benches);

@@ -21,7 +21,7 @@ pub use self::{
     secret::Secret,
     sections::{
         Admin, Cache, Format, Log, LogFormat, Malformed, Metrics, Policy, Prices, Provider, Route, Router,
-        Server, Settings, Simulated, Store, Tenant, Timeout, VirtualKey,
+        Server, Settings, Simulated, Store, TellDeadline, Tenant, Timeout, VirtualKey,
     },
 };
 pub(crate) use self::{parse::name, secret::mask_url};

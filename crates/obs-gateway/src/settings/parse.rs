@@ -80,6 +80,14 @@ pub(super) fn number(text: &str, most: u32) -> Result<u32, String> {
     }
 }
 
+pub(super) fn percentile_or_off(text: &str) -> Result<Option<f64>, String> {
+    match text.parse::<f64>() {
+        _ if text == "off" => Ok(None),
+        Ok(percentile) if percentile > 0.0 && percentile < 100.0 => Ok(Some(percentile)),
+        _ => Err("expected a percentile above 0 and below 100, such as 99, or off".into()),
+    }
+}
+
 /// An amount above zero, read as decimal text.
 pub(super) fn dollars(text: &str) -> Result<Usd, String> {
     match text.parse::<Usd>() {

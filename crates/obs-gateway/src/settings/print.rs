@@ -4,7 +4,8 @@ use std::fmt::Write;
 use obs_core::{Price, Usd};
 
 use super::{
-    Format, Loaded, Malformed, Provider, Route, VirtualKey, keys, secret::mask_url, table::SCALARS,
+    Format, Loaded, Malformed, Provider, Route, TellDeadline, VirtualKey, keys, secret::mask_url,
+    table::SCALARS,
 };
 
 /// Where what is to be said after a value begins.
@@ -64,6 +65,12 @@ fn print_provider(out: &mut String, provider: &Provider) {
     }
     if let Some(file) = &provider.ca_file {
         let _ = writeln!(out, "ca_file = {}", quoted(&file.display().to_string()));
+    }
+    if provider.deadline != TellDeadline::Both {
+        let _ = writeln!(out, "deadline = {}", quoted(provider.deadline.as_str()));
+    }
+    if provider.http2 {
+        let _ = writeln!(out, "http2 = true");
     }
     if provider.malformed == Malformed::Skip {
         let _ = writeln!(out, "malformed = \"skip\"");

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use obs_core::Price;
 
 use super::{
-    Environment, Format, Malformed, Problems, Provider, Route, Secret,
+    Environment, Format, Malformed, Problems, Provider, Route, Secret, TellDeadline,
     document::{Entry, Node, Value, place},
     parse,
     problem::did_you_mean,
@@ -39,6 +39,14 @@ const PROVIDER: &[Field<Provider>] = &[
     Field {
         key: "ca_file",
         set: |p, v| put(&mut p.ca_file, text(v, path).map(Some)),
+    },
+    Field {
+        key: "deadline",
+        set: |p, v| put(&mut p.deadline, text(v, deadline)),
+    },
+    Field {
+        key: "http2",
+        set: |p, v| put(&mut p.http2, text(v, parse::boolean)),
     },
     Field {
         key: "malformed",
@@ -236,6 +244,14 @@ fn format(text: &str) -> Result<Format, String> {
         "simulated" => Ok(Format::Simulated),
         _ => Err("expected openai, anthropic or simulated".into()),
     }
+}
+
+fn deadline(text: &str) -> Result<TellDeadline, String> {
+    use TellDeadline::{Both, Grpc, Http, Off};
+    let found = [Both, Http, Grpc, Off]
+        .into_iter()
+        .find(|of| of.as_str() == text);
+    found.ok_or_else(|| "expected both, http, grpc or off".into())
 }
 
 fn malformed(text: &str) -> Result<Malformed, String> {

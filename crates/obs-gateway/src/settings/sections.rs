@@ -207,6 +207,10 @@ pub struct Timeout {
     pub idle: Option<Duration>,
     /// One plain answer; `None`: what is left of the call, shared among the routes that are left.
     pub attempt: Option<Duration>,
+    /// Percentile of the times to the first token that a shorter limit is learned from; `None`: none is.
+    pub adaptive: Option<f64>,
+    /// Shortest limit that is learned.
+    pub adaptive_floor: Duration,
     /// After so long without its first token a stream is asked for a second time; `None`: never.
     pub hedge_after: Option<Duration>,
     /// Most second attempts, as a share of the calls.
@@ -251,10 +255,40 @@ pub struct Provider {
     pub ca_file: Option<PathBuf>,
     /// What is in that file.
     pub ca: Option<Vec<u8>>,
+    /// In which headers it is told how much time is left.
+    pub deadline: TellDeadline,
+    /// It speaks HTTP/2 alone, also without TLS.
+    pub http2: bool,
     /// What becomes of an event of its streams that is no JSON.
     pub malformed: Malformed,
     /// The key; `None`: the caller's own credential is passed on.
     pub api_key: Option<Secret>,
+}
+
+/// In which headers a provider is told how much time is left.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TellDeadline {
+    /// In both.
+    #[default]
+    Both,
+    /// In `x-obs-deadline-ms`.
+    Http,
+    /// In `grpc-timeout`.
+    Grpc,
+    /// In none.
+    Off,
+}
+
+impl TellDeadline {
+    /// As it is written.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Both => "both",
+            Self::Http => "http",
+            Self::Grpc => "grpc",
+            Self::Off => "off",
+        }
+    }
 }
 
 /// What becomes of an event of a stream that is no JSON.

@@ -7,6 +7,8 @@ mod common;
 
 mod connections;
 mod continued;
+mod deadlines;
+mod http2;
 mod leaving;
 mod limits;
 mod others;

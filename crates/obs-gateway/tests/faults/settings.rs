@@ -121,3 +121,23 @@ async fn an_event_that_is_no_json_is_skipped_and_counted_where_that_is_set() {
     faulty.streamed().await.error();
     assert_eq!(faulty.metric(skipped), 0.0);
 }
+
+#[tokio::test]
+async fn a_limit_that_is_learned_leaves_a_silent_route_sooner() {
+    let learned = [
+        ("OBS_TIMEOUT_ADAPTIVE", "90"),
+        ("OBS_TIMEOUT_ADAPTIVE_FLOOR", "150ms"),
+    ];
+    let faulty = Faulty::with("ok", &learned).await;
+    let before = faulty.gateway.gateway.telemetry().render();
+    assert!(!before.contains("timeout_limit_seconds{"), "{before}");
+    for _ in 0..100 {
+        assert_eq!(faulty.streamed().await.status, 200);
+    }
+    let limit = faulty.metric("timeout_limit_seconds{limit=\"first_token\",operation=\"chat\"}");
+    assert!((0.15..1.0).contains(&limit), "{limit}");
+    faulty.server.script("cheap", script("silent"));
+    let got = faulty.streamed().await;
+    got.assert_whole("premium");
+    assert!(got.took < seconds(10), "{got:?}");
+}

@@ -2,6 +2,8 @@
 use std::time::Duration;
 
 use obs_core::{Limit, Operation};
+use obs_metrics::Metrics;
+use opentelemetry::KeyValue;
 use tower_layer::Layer;
 
 use super::{AttemptTimeout, learning::Learners, limits::AttemptLimits, service::Config};
@@ -140,6 +142,32 @@ impl AttemptTimeoutLayer {
         let adaptive = growing(adaptive);
         self.config.learners.attempt = Some(Learner::new(adaptive, Limit::Attempt));
         self
+    }
+
+    /// Shows the learned limits through these metrics, as the gauge `timeout_limit_seconds` with the labels `limit` and `operation`:
+    /// the mean over the models of which enough is known. Without limits that are learned nothing is shown. To be called once.
+    pub fn show_learned(&self, metrics: &Metrics) {
+        let config = self.config.clone();
+        if config.learners.first_token.is_none() && config.learners.attempt.is_none() {
+            return;
+        }
+        metrics.ratio(
+            "timeout_limit_seconds",
+            "Limits that were learned, the mean over models.",
+            move |tell| {
+                for learned in config.learned() {
+                    let (Some(time), Some(_)) = (learned.time, learned.percentile) else {
+                        continue;
+                    };
+                    let labels = [
+                        KeyValue::new("limit", learned.phase.as_str()),
+                        KeyValue::new("operation", learned.operation.as_str()),
+                    ];
+                    let millis = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+                    tell(&labels, millis, 1000);
+                }
+            },
+        );
     }
 
     /// What was learned so far, and the limits in force.

@@ -1,7 +1,7 @@
 //! Where calls go, how long they may take, and what they cost.
 use super::{Scalar, parse, put, scalar, unset};
 
-pub(super) const SCALARS: [Scalar; 24] = [
+pub(super) const SCALARS: [Scalar; 26] = [
     scalar(
         "router.policy",
         "complexity",
@@ -111,6 +111,18 @@ pub(super) const SCALARS: [Scalar; 24] = [
         "timeout.attempt",
         "One plain answer of one route; unset: what is left of the call, shared among the routes that are left",
         |s, v| put(&mut s.timeout.attempt, parse::duration(v).map(Some)),
+    ),
+    scalar(
+        "timeout.adaptive",
+        "off",
+        "Percentile, such as 99, of how long first tokens of a model took lately: twice as long is the limit then, where that is shorter than the set one; or off",
+        |s, v| put(&mut s.timeout.adaptive, parse::percentile_or_off(v)),
+    ),
+    scalar(
+        "timeout.adaptive_floor",
+        "2s",
+        "Shortest limit that is learned",
+        |s, v| put(&mut s.timeout.adaptive_floor, parse::duration(v)),
     ),
     scalar(
         "timeout.hedge_after",
