@@ -10,7 +10,7 @@ fuzz_target!(|data: &[u8]| {
     let sealing = Codec::new()
         .seal(SealKey::new(2, b"new"))
         .opens(SealKey::new(1, b"old"));
-    let head = |encoding: u8| [b"obs$\x01", &[encoding], data].concat();
+    let head = |encoding: u8| [&b"obs$\x01"[..], &[encoding], data].concat();
     for bytes in [data.to_vec(), head(0), head(1), head(2)] {
         let sum = blake3::hash(&bytes);
         let summed = [&bytes[..], &sum.as_bytes()[..8]].concat();

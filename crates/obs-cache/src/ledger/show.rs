@@ -109,6 +109,17 @@ impl Ledger {
             }
         });
         let this = self.clone();
+        let what = "Shared calls that waited for another process, by what came of it.";
+        metrics.counter("cache_lease_waits_total", what, move |tell| {
+            let all = &this.leases;
+            for (outcome, counts) in [("given", &all.given), ("called", &all.called)] {
+                for operation in Operation::ALL {
+                    let outcome = KeyValue::new("outcome", outcome);
+                    tell(&[label(operation), outcome], counts[operation].get());
+                }
+            }
+        });
+        let this = self.clone();
         let what =
             "Answers that were compared with the one before, by whether they said something else.";
         metrics.counter("cache_renewals_total", what, move |tell| {

@@ -154,6 +154,49 @@ fn what_is_kept_already_is_good_for_no_longer_than_what_is_learned_since() {
     assert_eq!(world.ask(kept).1, CacheStatus::Hit);
 }
 
+/// Renewed each time it is over, and given again so long before that.
+fn used_before_the_end(before: Duration) -> ClassTtl {
+    let world = world(|adaptive| adaptive);
+    for n in 1..=600 {
+        // Now and then it changes, so that the time is bound by what is outdated.
+        if n % 40 == 0 {
+            world.version.fetch_add(1, SeqCst);
+        }
+        world.ask(req(false));
+        let ttl = world.ttl("chat m").ttl;
+        world.wall.advance(ttl.saturating_sub(before).max(ttl / 16));
+        for _ in 0..4 {
+            world.ask(req(false));
+        }
+        world.wall.advance(ttl);
+    }
+    world.ttl("chat m")
+}
+
+#[test]
+fn answers_that_are_used_late_in_their_life_live_shorter() {
+    let late = used_before_the_end(SECOND);
+    let early = used_before_the_end(24 * HOUR);
+    assert!(2 * late.ttl < early.ttl, "{late} {early}");
+}
+
+#[test]
+fn uses_are_told_of_whether_they_are_hits_or_not() {
+    let world = world(|adaptive| adaptive);
+    for wait in [20 * MINUTE, MINUTE, MINUTE] {
+        world.ask(req(false));
+        world.wall.advance(wait);
+    }
+    let ttl = world.ttl("chat m");
+    assert_eq!(ttl.reused_within, Some(MINUTE), "{ttl}");
+    world.ask(req(false));
+    world.wall.advance(HOUR);
+    world.ask(req(false));
+    world.wall.advance(HOUR);
+    world.ask(req(false));
+    assert_eq!(world.ttl("chat m").reused_within, Some(20 * MINUTE));
+}
+
 #[test]
 fn classes_are_operations_models_and_namespaces_or_what_the_operator_says() {
     let world = world(|adaptive| {

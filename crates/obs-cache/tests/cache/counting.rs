@@ -113,6 +113,8 @@ async fn every_series_is_there_from_the_start_but_the_rate() {
         "cache_bypass_total",
         "cache_cancelled_total",
         "cache_followers_failed_total",
+        "cache_negative_total",
+        "cache_early_refreshes_total",
         "cache_cost_savings_usd",
     ] {
         for operation in Operation::ALL {
@@ -183,6 +185,59 @@ async fn metrics_and_stats_are_one_ledger() {
     assert_eq!(sum("cache_cost_savings_usd"), stats.saved.as_dollars_f64());
     assert_eq!(stats.hit_rate(), Some(2.0 / 7.0));
     assert_eq!(stats.calls(), 9);
+}
+
+#[tokio::test(start_paused = true)]
+async fn freshness_refusals_and_renewals_are_of_the_same_ledger() {
+    let (meters, wall, background) = (Meters::new(), Wall::new(), Background::new(4));
+    let layer = CacheLayer::new(Memory::new(1 << 20))
+        .metrics(&meters.metrics)
+        .clock(wall.clock())
+        .ttl(Duration::from_secs(60))
+        .adaptive_ttl(AdaptiveTtl::between(
+            Duration::from_secs(1),
+            Duration::from_secs(60),
+        ))
+        .early_refresh(1e9, background.clone())
+        .negative_ttl(Duration::from_secs(60))
+        .lease(Duration::from_secs(1));
+    let cache = layer.layer(service_fn(|call: Call<Req>| async move {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        match &*call.request.prompt {
+            "no" => Err(Error::new(ErrorKind::Caller, "no")),
+            _ => Ok(whole("hi")),
+        }
+    }));
+    for prompt in ["a", "a", "no", "no", "no"] {
+        let _ = cache.clone().oneshot(asking(prompt)).await;
+        while background.in_flight() > 0 {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        wall.advance(Duration::from_secs(3));
+    }
+    let (series, stats) = (meters.read(), layer.stats());
+    let of = |name: &str, labels: &str| {
+        let name = format!("{name}{{{labels}operation=chat}}");
+        *series
+            .get(&name)
+            .unwrap_or_else(|| panic!("{name}: {series:?}"))
+    };
+    assert_eq!(of("cache_negative_total", ""), 2.0);
+    assert_eq!((stats.negative, stats.misses), (2, 2));
+    assert_eq!(of("cache_early_refreshes_total", ""), 1.0);
+    assert_eq!((stats.refreshes_early, stats.refreshes), (1, 1));
+    assert_eq!(of("cache_renewals_total", "changed=false,"), 1.0);
+    assert_eq!(of("cache_renewals_total", "changed=true,"), 0.0);
+    assert_eq!((stats.renewals, stats.renewals_changed), (1, 0));
+    // One answer given again; two that were kept.
+    assert_eq!(of("cache_hit_age", ""), 1.0);
+    assert_eq!(of("cache_ttl", ""), 2.0);
+    for outcome in ["given", "called"] {
+        let name = format!("cache_lease_waits_total{{operation=chat,outcome={outcome}}}");
+        assert_eq!(series[&name], 0.0);
+    }
+    assert_eq!((stats.lease_waits, stats.ttls.len()), (0, 1));
+    assert_eq!(stats.calls(), 5);
 }
 
 #[tokio::test]
