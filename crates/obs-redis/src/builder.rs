@@ -10,7 +10,7 @@ use fred::{
     clients::Client,
     error::Error,
     types::{
-        Builder as FredBuilder,
+        Builder as FredBuilder, RespVersion,
         config::{Config, ReconnectPolicy, Server, ServerConfig, TcpConfig, UnresponsiveConfig},
     },
 };
@@ -24,6 +24,7 @@ use crate::{
     stats::Ledger,
     tls,
     url::Url,
+    watch::{Watch, Watcher},
 };
 
 /// Settings of a [`Redis`].
@@ -33,6 +34,7 @@ pub struct Builder {
     ca_file: Option<PathBuf>,
     pool: usize,
     max_queued: usize,
+    watch: Option<String>,
     pub(crate) budget: Duration,
     pub(crate) max_value_bytes: usize,
 }
@@ -49,6 +51,7 @@ impl Builder {
             ca_file: None,
             pool: 2,
             max_queued: 10_000,
+            watch: None,
             budget: Duration::from_millis(20),
             max_value_bytes: 16 << 20,
         }
@@ -85,6 +88,17 @@ impl Builder {
     pub fn max_queued(self, commands: usize) -> Self {
         Self {
             max_queued: commands,
+            ..self
+        }
+    }
+
+    /// Is told by the server of changes that others make to keys that begin so ([`Redis::on_change`]), over one more
+    /// connection (in a cluster: to each master), which also carries the writes. It needs Redis 6 or later, and a user
+    /// with the rights `+client|tracking` and `+ping`.
+    #[must_use]
+    pub fn watch(self, prefix: &str) -> Self {
+        Self {
+            watch: Some(prefix.to_owned()),
             ..self
         }
     }
@@ -132,8 +146,10 @@ impl Builder {
         }
         // The first attempt counts as any other: a server that comes later is connected to.
         config.fail_fast = false;
+        let watch = self.watch.map(|prefix| Arc::new(Watch::new(prefix)));
         let clients = Clients {
             config,
+            watch: watch.clone(),
             budget: self.budget,
             pool: self.pool,
             max_queued: self.max_queued,
@@ -149,16 +165,17 @@ impl Builder {
                 clients.of(&seeds[0]).map_err(bad)?;
                 Servers::Cluster(Cluster::open(clients, seeds, breaker))
             }
-            _ => Servers::One(Node::open(
-                &clients.all().map_err(bad)?,
-                breaker,
-                max_queued,
-            )),
+            _ => {
+                let watcher = clients.watcher();
+                let clients = clients.all().map_err(bad)?;
+                Servers::One(Node::open(&clients, breaker, watcher, max_queued))
+            }
         };
         let link = Link {
             servers,
             masked,
             told,
+            watch,
             ledger: Ledger::default(),
             max_value_bytes: self.max_value_bytes,
         };
@@ -167,8 +184,10 @@ impl Builder {
 }
 
 /// Makes clients that are to connect.
+#[derive(Clone)]
 pub(crate) struct Clients {
     config: Config,
+    watch: Option<Arc<Watch>>,
     budget: Duration,
     pool: usize,
     pub(crate) max_queued: usize,
@@ -194,6 +213,25 @@ impl Clients {
         self.build(config, false)
     }
 
+    /// Who is told of changes at what the settings name.
+    fn watcher(&self) -> Option<Watcher> {
+        self.watcher_by(self.config.clone())
+    }
+
+    /// The same at one server of a cluster.
+    pub(crate) fn watcher_of(&self, server: &Server) -> Option<Watcher> {
+        self.watcher_by(self.config_of(server))
+    }
+
+    fn watcher_by(&self, mut config: Config) -> Option<Watcher> {
+        config.fail_fast = true;
+        config.version = RespVersion::RESP3;
+        let (watch, this) = (self.watch.clone()?, self.clone());
+        Some(Watcher::open(watch, move || {
+            this.build(config.clone(), false).ok()
+        }))
+    }
+
     fn config_of(&self, server: &Server) -> Config {
         Config {
             server: ServerConfig::Centralized {
@@ -208,7 +246,11 @@ impl Clients {
         if reconnects {
             builder.set_policy(ReconnectPolicy::new_exponential(0, 50, 2000, 2));
         }
-        builder.with_performance_config(|c| c.default_command_timeout = self.budget);
+        builder.with_performance_config(|c| {
+            c.default_command_timeout = self.budget;
+            // Of changes that are told. What is more is lost, and told as such.
+            c.broadcast_channel_capacity = 1024;
+        });
         builder.with_connection_config(|c| {
             c.connection_timeout = Duration::from_millis(250);
             c.internal_command_timeout = Duration::from_millis(250);
@@ -247,6 +289,7 @@ impl fmt::Debug for Builder {
             .field("pool", &self.pool)
             .field("max_queued", &self.max_queued)
             .field("max_value_bytes", &self.max_value_bytes)
+            .field("watch", &self.watch)
             .finish()
     }
 }

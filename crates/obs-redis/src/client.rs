@@ -6,8 +6,8 @@ use fred::types::FromValue;
 use tokio::time::timeout;
 
 use crate::{
-    Builder, Fault, State, Stats, breaker::Told, cluster::Cluster, command::Command, node::Node,
-    stats::Ledger,
+    Builder, Change, Fault, State, Stats, breaker::Told, cluster::Cluster, command::Command,
+    node::Node, stats::Ledger, watch::Watch,
 };
 
 /// A connection to Redis, made and remade in the background. Clones share it; the last one that is dropped ends it.
@@ -22,6 +22,7 @@ pub(crate) struct Link {
     /// Where it connects to, without the password.
     pub(crate) masked: String,
     pub(crate) told: Arc<Told>,
+    pub(crate) watch: Option<Arc<Watch>>,
     pub(crate) ledger: Ledger,
     pub(crate) max_value_bytes: usize,
 }
@@ -105,6 +106,28 @@ impl Redis {
             }
             // Changes wake it; a probe that is under way does not.
             let _ = timeout(crate::node::SOON / 10, changes.changed()).await;
+        }
+    }
+
+    /// From now on this is told of changes that others make to keys that begin as [`Builder::watch`] says; `false`: that was
+    /// not set, and nothing is told. What this connection changes itself is not told, nor is `FLUSHALL`.
+    ///
+    /// It is called by the task that reads from the server, and has to be quick. It must not hold this `Redis`, which would
+    /// then never end.
+    pub fn on_change(&self, listener: impl Fn(Change<'_>) + Send + Sync + 'static) -> bool {
+        let watch = self.link.watch.as_ref();
+        watch
+            .inspect(|watch| watch.listen(Box::new(listener)))
+            .is_some()
+    }
+
+    /// Whether changes of this key are told at the moment. When that ends, and when it begins again,
+    /// [`Change::All`] is told. A connection that is lost without a word is found within 1.25 s.
+    #[must_use]
+    pub fn sees_changes(&self, key: &[u8]) -> bool {
+        match &self.link.servers {
+            Servers::One(node) => node.sees_changes(),
+            Servers::Cluster(cluster) => cluster.sees_changes(key),
         }
     }
 

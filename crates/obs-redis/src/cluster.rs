@@ -77,6 +77,13 @@ impl Cluster {
         }
     }
 
+    /// Whether changes of this key are told.
+    pub(crate) fn sees_changes(&self, key: &[u8]) -> bool {
+        let map = self.view.map();
+        let node = map.serving(redis_keyslot(key));
+        node.is_some_and(Node::sees_changes)
+    }
+
     pub(crate) fn look_if_due(&self, key: &Bytes) {
         let map = self.view.map();
         map.nodes().for_each(|node| node.look_if_due(key));
@@ -143,7 +150,9 @@ impl View {
         let clients = self.clients.of(server).ok()?;
         let name = format!("{}:{} of the cluster", server.host, server.port);
         let breaker = Breaker::new(name, self.told.clone());
-        Some(Node::open(&clients, breaker, self.clients.max_queued))
+        let watcher = self.clients.watcher_of(server);
+        let limit = self.clients.max_queued;
+        Some(Node::open(&clients, breaker, watcher, limit))
     }
 }
 

@@ -26,6 +26,10 @@ pub(crate) enum Command {
 }
 
 impl Command {
+    pub(crate) const fn writes(&self) -> bool {
+        !matches!(self, Self::Get | Self::Exists)
+    }
+
     pub(crate) async fn send<R: FromValue>(
         &self,
         client: &(impl KeysInterface + Sync),

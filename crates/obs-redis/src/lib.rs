@@ -39,6 +39,7 @@ mod stats;
 pub mod testing;
 mod tls;
 mod url;
+mod watch;
 
 pub use self::{
     breaker::State,
@@ -46,4 +47,5 @@ pub use self::{
     client::Redis,
     fault::Fault,
     stats::Stats,
+    watch::Change,
 };

@@ -22,6 +22,7 @@ use crate::{
     command::Command,
     lane::{Lane, Lanes},
     probe::{Found, PATIENCE, Probe},
+    watch::Watcher,
 };
 
 /// How soon to look again whether there is a connection.
@@ -33,6 +34,7 @@ pub(crate) struct Node {
     lanes: Vec<Lane>,
     breaker: Arc<Breaker>,
     probe: Probe,
+    watcher: Option<Watcher>,
     /// Number of looks for a lane to send one on.
     probes: AtomicUsize,
     /// Most commands that wait on one lane.
@@ -41,7 +43,12 @@ pub(crate) struct Node {
 
 impl Node {
     /// Begins to connect.
-    pub(crate) fn open(clients: &[Client], breaker: Breaker, max_queued: usize) -> Self {
+    pub(crate) fn open(
+        clients: &[Client],
+        breaker: Breaker,
+        watcher: Option<Watcher>,
+        max_queued: usize,
+    ) -> Self {
         let breaker = Arc::new(breaker);
         let all = Arc::new(Lanes::default());
         let lanes = clients
@@ -51,6 +58,7 @@ impl Node {
             lanes: lanes.collect(),
             breaker,
             probe: Probe::default(),
+            watcher,
             probes: AtomicUsize::new(0),
             max_queued,
         }
@@ -58,6 +66,11 @@ impl Node {
 
     pub(crate) fn state(&self) -> State {
         self.breaker.state()
+    }
+
+    /// Whether what others change here is told.
+    pub(crate) fn sees_changes(&self) -> bool {
+        self.watcher.as_ref().is_some_and(Watcher::sees)
     }
 
     /// Runs one command on one key under the breaker, within the budget.
@@ -70,7 +83,12 @@ impl Node {
         let ticket = self.admit(key).ok_or(Fault::Refused)?;
         let lane = self.lane(key);
         let _place = lane.place(self.max_queued).ok_or(Fault::Busy)?;
-        let client = lane.client().with_options(&options(budget));
+        let watcher = self.watcher.as_ref().filter(|_| command.writes());
+        let (client, lane) = match watcher.and_then(Watcher::client) {
+            Some(client) => (client, None),
+            None => (lane.client(), Some(lane)),
+        };
+        let client = client.with_options(&options(budget));
         let answer = command.send(&client, key.clone()).await;
         self.judge(answer, lane, ticket, budget)
     }
@@ -94,7 +112,7 @@ impl Node {
             both.last().await
         };
         let answer = queued.await;
-        self.judge(answer, lane, ticket, budget)
+        self.judge(answer, Some(lane), ticket, budget)
     }
 
     /// Asks about the cluster rather than a key; `None`: there is no connection.
@@ -182,13 +200,13 @@ impl Node {
     fn judge<R>(
         &self,
         answer: Result<R, Error>,
-        lane: &Lane,
+        lane: Option<&Lane>,
         ticket: Ticket,
         budget: Duration,
     ) -> Result<R, Fault> {
         let fault = match answer {
             Ok(answer) => {
-                lane.answered();
+                lane.inspect(|lane| lane.answered());
                 self.breaker.answered();
                 return Ok(answer);
             }
@@ -196,14 +214,14 @@ impl Node {
         };
         match &fault {
             Fault::Server { message, .. } => {
-                lane.answered();
+                lane.inspect(|lane| lane.answered());
                 self.breaker.answered();
                 if fault.is_outage() {
                     self.breaker.refused(message);
                 }
             }
             Fault::Timeout(budget) => {
-                lane.timed_out();
+                lane.inspect(|lane| lane.timed_out());
                 self.breaker.timed_out(ticket, *budget);
             }
             // What is lost with one connection says nothing of the others.

@@ -161,7 +161,7 @@ mod tests {
         let open = |_: &Server| {
             opened.set(opened.get() + 1);
             let breaker = Breaker::new(String::new(), Arc::<Told>::default());
-            Some(Node::open(&[], breaker, 1))
+            Some(Node::open(&[], breaker, None, 1))
         };
         let read = |ranges: &[_]| Slots::read(told(ranges), &asked).expect("good");
         let map = Map::default().next(

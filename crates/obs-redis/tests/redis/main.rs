@@ -5,3 +5,4 @@ mod outage;
 mod sentinel;
 mod support;
 mod tls;
+mod watch;
