@@ -53,6 +53,7 @@ fn walk(value: &RawValue, without: &[&str], depth: usize, out: &mut dyn FnMut(u8
         },
         Some(b'-' | b'0'..=b'9') => match decimal(text) {
             Some((negative, digits, exponent)) => {
+                let digits = [digits.whole, digits.fraction].concat();
                 out(if negative { b'-' } else { b'+' }, digits.as_bytes());
                 out(b'e', &exponent.to_le_bytes());
             }
