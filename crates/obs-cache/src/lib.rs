@@ -121,7 +121,7 @@ pub use self::{
     settings::{Fallbacks, Tenants},
     stats::Stats,
     store::{
-        BoxStore, Generation, Memory, MemoryStats, Pending, Purge, Reading, Store, StoreError,
-        StoreFault, Tiered, TieredGet,
+        BoxStore, ChangeListener, Changed, Generation, Memory, MemoryStats, Pending, Purge,
+        Reading, Store, StoreError, StoreFault, Tiered, TieredGet,
     },
 };

@@ -1,5 +1,6 @@
 //! Where answers are kept.
 mod boxed;
+mod changes;
 mod error;
 mod generation;
 mod memory;
@@ -19,6 +20,7 @@ use obs_metrics::Metrics;
 pub use self::redis::{RedisGet, RedisStats, RedisStore};
 pub use self::{
     boxed::BoxStore,
+    changes::{ChangeListener, Changed},
     error::{StoreError, StoreFault},
     generation::{Generation, Pending, Purge, Reading},
     memory::{Memory, MemoryStats},
@@ -81,6 +83,17 @@ pub trait Store: Clone + Send + Sync + 'static {
     fn purge(&self, _what: Purge<'_>) -> Pending<()> {
         let what = "this kind of store cannot purge";
         Box::pin(ready(Err(StoreError::new(StoreFault::Other, what))))
+    }
+
+    /// From now on this is told of what other processes change. `false`, the default: this store cannot tell.
+    fn on_change(&self, _listener: ChangeListener) -> bool {
+        false
+    }
+
+    /// Whether changes of the entry of this key are told at the moment. When that ends, and when it begins again,
+    /// [`Changed::All`] is told.
+    fn sees_changes(&self, _key: &Key) -> bool {
+        false
     }
 
     /// Shows what the store counts. The layer calls it when it makes a service; only the first call counts.

@@ -4,7 +4,7 @@ use std::{fmt, future::Future, pin::Pin, sync::Arc, time::Duration};
 use obs_core::Key;
 use obs_metrics::Metrics;
 
-use crate::{Entry, Pending, Purge, Reading, Store, StoreError, Timestamp};
+use crate::{ChangeListener, Entry, Pending, Purge, Reading, Store, StoreError, Timestamp};
 
 /// A store of a kind that is chosen at run time, for the price of one box a look-up.
 #[derive(Clone)]
@@ -21,6 +21,8 @@ trait AnyStore: Send + Sync {
     fn release(&self, key: &Key);
     fn generation(&self, namespace: Option<&str>) -> Reading;
     fn purge(&self, what: Purge<'_>) -> Pending<()>;
+    fn on_change(&self, listener: ChangeListener) -> bool;
+    fn sees_changes(&self, key: &Key) -> bool;
     fn observe(&self, metrics: &Metrics);
 }
 
@@ -65,6 +67,14 @@ impl<S: Store> AnyStore for S {
         Store::purge(self, what)
     }
 
+    fn on_change(&self, listener: ChangeListener) -> bool {
+        Store::on_change(self, listener)
+    }
+
+    fn sees_changes(&self, key: &Key) -> bool {
+        Store::sees_changes(self, key)
+    }
+
     fn observe(&self, metrics: &Metrics) {
         Store::observe(self, metrics);
     }
@@ -103,6 +113,14 @@ impl Store for BoxStore {
 
     fn purge(&self, what: Purge<'_>) -> Pending<()> {
         self.0.purge(what)
+    }
+
+    fn on_change(&self, listener: ChangeListener) -> bool {
+        self.0.on_change(listener)
+    }
+
+    fn sees_changes(&self, key: &Key) -> bool {
+        self.0.sees_changes(key)
     }
 
     fn observe(&self, metrics: &Metrics) {

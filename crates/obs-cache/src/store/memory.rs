@@ -2,7 +2,7 @@
 use std::{
     fmt,
     future::{Ready, ready},
-    hash::{BuildHasherDefault, Hasher},
+    hash::{BuildHasherDefault, Hash, Hasher},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering::Relaxed},
@@ -12,10 +12,10 @@ use std::{
 use bytes::Bytes;
 use obs_core::Key;
 use obs_metrics::{Count, Metrics};
-use quick_cache::{Lifecycle, OptionsBuilder, Weighter, sync::Cache};
+use quick_cache::{Equivalent, Lifecycle, OptionsBuilder, Weighter, sync::Cache};
 
 use super::generation::Generations;
-use crate::{Entry, Pending, Purge, Reading, Store, StoreError, Timestamp};
+use crate::{Changed, Entry, Pending, Purge, Reading, Store, StoreError, Timestamp};
 
 /// Memory that the table needs for an entry, beside the entry itself: its key, links, and room to grow.
 const OVERHEAD: usize = 2 * size_of::<(Key, Entry)>();
@@ -57,9 +57,12 @@ struct Weigher;
 #[derive(Clone, Default)]
 struct Evictions(Arc<Count>);
 
-/// A key is a hash already.
+/// A key is a hash already: its first bytes are taken.
 #[derive(Default)]
 struct Taken(u64);
+
+/// A key of which the check is not known.
+struct Id<'a>(&'a [u8; 32]);
 
 impl Memory {
     /// Holds at most so many bytes.
@@ -109,6 +112,16 @@ impl Memory {
         let is_over = |entry: &Entry| entry.keep_for(now).is_none();
         self.0.entries.remove_if(key, is_over);
         None
+    }
+}
+
+impl Memory {
+    /// Forgets what another process has changed.
+    pub(crate) fn forget(&self, changed: Changed<'_>) {
+        match changed {
+            Changed::Entry(id) => _ = self.0.entries.remove(&Id(id)),
+            Changed::All => self.0.entries.clear(),
+        }
     }
 }
 
@@ -176,10 +189,24 @@ impl Lifecycle<Key, Entry> for Evictions {
     }
 }
 
+impl Hash for Id<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.hash(state);
+    }
+}
+
+impl Equivalent<Key> for Id<'_> {
+    fn equivalent(&self, key: &Key) -> bool {
+        self.0 == key.id()
+    }
+}
+
 impl Hasher for Taken {
     fn write(&mut self, bytes: &[u8]) {
-        let word = bytes.first_chunk().copied().unwrap_or_default();
-        self.0 ^= u64::from_le_bytes(word);
+        if self.0 == 0 {
+            let word = bytes.first_chunk().copied().unwrap_or_default();
+            self.0 = u64::from_le_bytes(word);
+        }
     }
 
     /// Lengths, which are all the same.

@@ -18,13 +18,14 @@ use std::{
 use bytes::Bytes;
 use obs_core::{Background, Key};
 use obs_metrics::Metrics;
-use obs_redis::{Fault, Redis, State};
+use obs_redis::{Change, Fault, Redis, State};
 use opentelemetry::KeyValue;
 use tokio::time::Instant;
 
 use self::{generations::Generations, leases::Leases, writes::Writes};
 use crate::{
-    Codec, Entry, Pending, Purge, Reading, Store, StoreError, StoreFault, Timestamp,
+    ChangeListener, Changed, Codec, Entry, Pending, Purge, Reading, Store, StoreError, StoreFault,
+    Timestamp,
     ledger::{STORE_ERRORS, STORE_ERRORS_WHAT},
 };
 
@@ -76,6 +77,9 @@ pub struct RedisStats {
 }
 
 impl RedisStore {
+    /// How all names in Redis begin that are of this store.
+    pub const PREFIX: &'static str = "obs:";
+
     /// Keeps answers behind this connection, and writes them by this `Background`, which bounds how many writes are
     /// under way at a time.
     #[must_use]
@@ -216,6 +220,33 @@ impl Store for RedisStore {
         })
     }
 
+    /// It can where the connection was set up with [`watch`](obs_redis::Builder::watch), for [`PREFIX`](Self::PREFIX).
+    fn on_change(&self, listener: ChangeListener) -> bool {
+        let generations = self.0.generations.clone();
+        self.0.redis.on_change(move |change| match change {
+            Change::Key(name) if generations::is_name(name) => {
+                // Keys are others from now on.
+                generations.forget();
+                if name == generations::name_of_all() {
+                    listener(Changed::All);
+                }
+            }
+            Change::Key(name) => {
+                if let Some(id) = id(name) {
+                    listener(Changed::Entry(&id));
+                }
+            }
+            _ => {
+                generations.forget();
+                listener(Changed::All);
+            }
+        })
+    }
+
+    fn sees_changes(&self, key: &Key) -> bool {
+        self.0.redis.sees_changes(&name(key))
+    }
+
     fn observe(&self, metrics: &Metrics) {
         if self.0.observed.swap(true, Relaxed) {
             return;
@@ -299,6 +330,21 @@ fn name(key: &Key) -> Bytes {
         pair[1] = HEX[usize::from(byte & 15)];
     }
     Bytes::copy_from_slice(&name)
+}
+
+/// The other way round; `None`: it is no name of an entry.
+fn id(name: &[u8]) -> Option<[u8; 32]> {
+    let digits = name.strip_prefix(PREFIX)?.as_chunks::<2>();
+    let (pairs, []) = digits else { return None };
+    let mut id = [0; 32];
+    if pairs.len() != id.len() {
+        return None;
+    }
+    for (byte, pair) in id.iter_mut().zip(pairs) {
+        let digit = |at: usize| char::from(pair[at]).to_digit(16);
+        *byte = u8::try_from(digit(0)? << 4 | digit(1)?).ok()?;
+    }
+    Some(id)
 }
 
 fn failed(fault: Fault) -> StoreError {

@@ -11,16 +11,20 @@ use obs_core::Key;
 use obs_metrics::Metrics;
 use pin_project_lite::pin_project;
 
-use crate::{Entry, Memory, Pending, Purge, Reading, Store, StoreError, Timestamp};
+use super::changes::Changes;
+use crate::{Changed, Entry, Memory, Pending, Purge, Reading, Store, StoreError, Timestamp};
 
 /// Memory in front of another store: what is in memory costs no way to the other. Writes go to both; what the other
 /// has is taken into memory for as long as it is good.
 ///
-/// Another process's newer answer is seen when the one in memory is no longer fresh.
+/// Another process's newer answer is seen when the one in memory is no longer fresh, and what it has deleted is given from
+/// memory until then, unless there is [`invalidation`](Self::invalidation). Purges are seen within a second in any case.
 #[derive(Clone, Debug)]
 pub struct Tiered<S> {
     near: Memory,
     far: S,
+    /// Where the other store tells what others change.
+    changes: Option<Changes>,
 }
 
 pin_project! {
@@ -42,17 +46,54 @@ pin_project! {
             // Kept, but no longer fresh: the other store may have a newer one.
             stale: Option<Entry>,
             key: Key,
-            near: Memory,
+            near: Near,
             now: Timestamp,
         },
     }
+}
+
+/// Whether what is found is taken into memory.
+enum Near {
+    No,
+    Yes(Memory),
+    /// Unless it was changed since there were so many changes.
+    Unless(Memory, Changes, u64),
 }
 
 impl<S> Tiered<S> {
     /// Memory in front of this store.
     #[must_use]
     pub const fn new(near: Memory, far: S) -> Self {
-        Self { near, far }
+        let changes = None;
+        Self { near, far, changes }
+    }
+}
+
+impl<S: Store> Tiered<S> {
+    /// What another process changes, deletes or purges goes from memory at once, also what Redis evicts. While the other store cannot tell (it is
+    /// away, or the connection was lost), memory is left aside, and it begins empty after that.
+    ///
+    /// Over a store that can never tell (a [`RedisStore`](crate::RedisStore) can where its connection was set up with
+    /// [`watch`](obs_redis::Builder::watch), for [`PREFIX`](crate::RedisStore::PREFIX)) this changes nothing, and the log says so.
+    #[must_use]
+    pub fn invalidation(mut self) -> Self {
+        let (near, changes) = (self.near.clone(), Changes::default());
+        let told = changes.clone();
+        let listener = Box::new(move |changed: Changed<'_>| {
+            // In this order: what was found before is not kept after.
+            told.count(changed);
+            near.forget(changed);
+        });
+        if self.far.on_change(listener) {
+            self.changes = Some(changes);
+        } else {
+            tracing::warn!("the store cannot tell what others change: memory is not invalidated");
+        }
+        self
+    }
+
+    fn is_near_of_use(&self, key: &Key) -> bool {
+        self.changes.is_none() || self.far.sees_changes(key)
     }
 }
 
@@ -60,13 +101,23 @@ impl<S: Store> Store for Tiered<S> {
     type Get = TieredGet<S::Get>;
 
     fn get(&self, key: &Key, now: Timestamp) -> Self::Get {
-        let state = match self.near.find(key, now) {
+        let is_of_use = self.is_near_of_use(key);
+        let near = match &self.changes {
+            _ if !is_of_use => Near::No,
+            None => Near::Yes(self.near.clone()),
+            Some(changes) => Near::Unless(self.near.clone(), changes.clone(), changes.of(key)),
+        };
+        let found = match is_of_use {
+            true => self.near.find(key, now),
+            false => None,
+        };
+        let state = match found {
             Some(entry) if now < entry.fresh_until => State::Near { found: Some(entry) },
             stale => State::Far {
                 get: self.far.get(key, now),
                 stale,
                 key: *key,
-                near: self.near.clone(),
+                near,
                 now,
             },
         };
@@ -74,7 +125,9 @@ impl<S: Store> Store for Tiered<S> {
     }
 
     fn put(&self, key: &Key, entry: Entry, now: Timestamp) {
-        self.near.put(key, entry.clone(), now);
+        if self.is_near_of_use(key) {
+            self.near.put(key, entry.clone(), now);
+        }
         self.far.put(key, entry, now);
     }
 
@@ -88,17 +141,17 @@ impl<S: Store> Store for Tiered<S> {
         self.far.delete(key)
     }
 
-    /// The other store's: it is the one that is shared. The same holds for leases.
-    fn generation(&self, namespace: Option<&str>) -> Reading {
-        self.far.generation(namespace)
-    }
-
     fn lease(&self, key: &Key, time: Duration) -> Pending<bool> {
         self.far.lease(key, time)
     }
 
     fn release(&self, key: &Key) {
         self.far.release(key);
+    }
+
+    /// The other store's: it is the one that is shared. The same holds for leases.
+    fn generation(&self, namespace: Option<&str>) -> Reading {
+        self.far.generation(namespace)
     }
 
     fn purge(&self, what: Purge<'_>) -> Pending<()> {
@@ -108,6 +161,24 @@ impl<S: Store> Store for Tiered<S> {
     fn observe(&self, metrics: &Metrics) {
         self.near.observe(metrics);
         self.far.observe(metrics);
+    }
+}
+
+impl Near {
+    fn keep(&self, key: &Key, entry: &Entry, now: Timestamp) {
+        match self {
+            Self::No => {}
+            Self::Yes(near) => near.put(key, entry.clone(), now),
+            Self::Unless(near, changes, since) => {
+                if changes.of(key) == *since {
+                    near.put(key, entry.clone(), now);
+                }
+                // It was changed while it was kept.
+                if changes.of(key) != *since {
+                    near.remove(key);
+                }
+            }
+        }
     }
 }
 
@@ -131,7 +202,7 @@ where
                 Poll::Ready(match (found, stale.take()) {
                     (Ok(Some(far)), stale) => {
                         if stale.is_none_or(|stale| stale.created < far.created) {
-                            near.put(key, far.clone(), *now);
+                            near.keep(key, &far, *now);
                         }
                         Ok(Some(far))
                     }

@@ -2,6 +2,7 @@
 //! keep a server out that has come back.
 #![cfg(feature = "redis")]
 mod failover;
+mod invalidation;
 mod outages;
 mod strangers;
 mod support;

@@ -15,6 +15,7 @@ const KNOWN: Duration = Duration::from_secs(1);
 /// Most namespaces whose generation is remembered.
 const REMEMBERED: usize = 4096;
 
+const PREFIX: &[u8] = b"obs:gen:";
 const ALL: &[u8] = b"obs:gen:all";
 const NONE: &[u8] = b"obs:gen:none";
 
@@ -65,6 +66,11 @@ impl Generations {
 fn number(text: &[u8]) -> u64 {
     let text = std::str::from_utf8(text).ok();
     text.and_then(|text| text.parse().ok()).unwrap_or(u64::MAX)
+}
+
+/// Whether this is the name of a generation.
+pub(super) fn is_name(name: &[u8]) -> bool {
+    name.starts_with(PREFIX)
 }
 
 pub(super) fn name_of_all() -> Bytes {
