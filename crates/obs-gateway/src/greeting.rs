@@ -56,10 +56,12 @@ pub(crate) fn lines(settings: &Settings, telemetry: &Telemetry, api: &str) -> Ve
             } else {
                 ""
             };
-            format!(
-                "cache: {tier}{}, which holds answers unencrypted",
-                mask_url(url.expose())
-            )
+            let how = match settings.cache.seal.key {
+                Some(_) => "encrypted",
+                None => "unencrypted",
+            };
+            let url = mask_url(url.expose());
+            format!("cache: {tier}{url}, which holds answers {how}")
         }
     });
     lines.push(match telemetry.address() {

@@ -12,6 +12,7 @@ mod gateway;
 mod greeting;
 mod headers;
 mod keys;
+mod kept;
 mod limits;
 pub mod listen;
 pub mod logging;

@@ -4,7 +4,7 @@ use std::time::Duration;
 use obs_anthropic::MessagesRequest;
 use obs_apm::{ApmLayer, Telemetry};
 use obs_budget::Budgets;
-use obs_cache::{BoxStore, CacheLayer, Clock, Memory, RedisStore, Tiered};
+use obs_cache::{BoxStore, CacheLayer, Memory, RedisStore, Tiered};
 use obs_core::{
     AttemptLayer, Background, Call, Error, FingerprintSecret, LlmRequest, LlmResponse, PriceTable,
     Replay,
@@ -21,6 +21,7 @@ use crate::{
     build::BuildError,
     clock::WallClock,
     forwarded::{ForwardedAnswer, ForwardedRequest, Forwarder},
+    kept,
     limits::LimitsLayer,
     names::Names,
     providers::{Providers, Speaking},
@@ -98,7 +99,9 @@ impl Stacks {
         let metrics = telemetry.metrics();
         providers.count(&metrics);
         let stores = Stores::new(settings, background)?;
-        let cache = stores.both.map(|store| cache(settings, clock, store));
+        let cache = stores
+            .both
+            .map(|store| kept::layer(settings, clock, background, store));
         let api = if names.speaks(Api::OpenAi) {
             Api::OpenAi
         } else {
@@ -354,7 +357,7 @@ impl Stores {
         };
         let redis = connection
             .clone()
-            .map(|redis| RedisStore::new(redis, background.clone()));
+            .map(|redis| RedisStore::with_codec(redis, background.clone(), kept::codec(of)));
         let both = match (memory.clone(), redis.clone()) {
             (None, None) => None,
             (Some(memory), None) => Some(BoxStore::new(memory)),
@@ -368,19 +371,6 @@ impl Stores {
             both,
         })
     }
-}
-
-fn cache(settings: &Settings, clock: &WallClock, store: BoxStore) -> CacheLayer<BoxStore> {
-    let of = &settings.cache;
-    let clock = clock.clone();
-    let mut cache = CacheLayer::new(store)
-        .ttl(of.ttl)
-        .max_entry_bytes(of.max_entry)
-        .clock(Clock::new(move || clock.now()));
-    if let Some(secret) = secret(settings) {
-        cache = cache.key(secret);
-    }
-    cache
 }
 
 /// The key of all hashes.

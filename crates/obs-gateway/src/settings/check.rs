@@ -1,7 +1,7 @@
 //! What settings must be to each other.
 use std::collections::BTreeSet;
 
-use super::{Problems, Provider, Route, Settings, problem::did_you_mean};
+use super::{Problems, Provider, Route, Settings, Store, problem::did_you_mean};
 
 /// Most routes that a router has.
 const ROUTES: usize = 64;
@@ -92,4 +92,26 @@ fn unknown<'a, I: Iterator<Item = &'a str>>(
     let hint = did_you_mean(name, known());
     let all = known().collect::<Vec<_>>().join(", ");
     format!("there is no {what} {name:?}{hint}: expected one of {all}")
+}
+
+/// Times that are learned lie between their bounds, and keys are for what leaves the process.
+pub(super) fn cache(settings: &Settings, problems: &mut Problems, warnings: &mut Vec<String>) {
+    let of = &settings.cache;
+    let fresh = &of.freshness;
+    if fresh.adaptive_floor > fresh.adaptive_ceiling {
+        let message = format!(
+            "is {:?}, above cache.adaptive_ceiling = {:?}: the floor is the lower one",
+            fresh.adaptive_floor, fresh.adaptive_ceiling
+        );
+        problems.add("cache.adaptive_floor", message);
+    }
+    if !matches!(of.store, Store::Redis(_)) && (of.seal.key.is_some() || fresh.lease.is_some()) {
+        let name = match of.seal.key {
+            Some(_) => "cache.seal_key",
+            None => "cache.lease",
+        };
+        warnings.push(format!(
+            "{name} has no effect: answers are not kept in Redis"
+        ));
+    }
 }

@@ -83,6 +83,7 @@ pub fn load(sources: &Sources) -> Result<Loaded, Problems> {
     }
     load.tables(&name, &entries);
     load.prices();
+    check::cache(&load.settings, &mut load.problems, &mut load.warnings);
     check::addresses(&load.settings, &mut load.problems);
     load.problems.or(Loaded {
         settings: load.settings,

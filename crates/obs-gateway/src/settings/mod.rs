@@ -3,6 +3,7 @@
 mod check;
 mod document;
 mod environment;
+mod freshness;
 mod implied;
 pub(crate) mod keys;
 mod load;
@@ -16,6 +17,7 @@ pub(crate) mod table;
 
 pub use self::{
     environment::Environment,
+    freshness::{Freshness, Seal},
     load::{Loaded, Sources, load},
     problem::{Problem, Problems},
     secret::Secret,

@@ -8,7 +8,7 @@ use std::{
 
 use obs_core::{Commit, Price, PriceTable, Usd};
 
-use super::{Secret, implied, table};
+use super::{Freshness, Seal, Secret, implied, table};
 
 /// All that can be set. [`Settings::default`] is what is in force where nobody says anything: the simulated provider
 /// with two routes, answers kept in memory.
@@ -137,6 +137,10 @@ pub struct Cache {
     pub ca_file: Option<PathBuf>,
     /// Key of the hashes of requests and tenants; `None`: a fixed one.
     pub key: Option<Secret>,
+    /// For how long answers are good, and what is done about those that are not.
+    pub freshness: Freshness,
+    /// What answers in Redis are encrypted with.
+    pub seal: Seal,
 }
 
 /// Where answers are kept.

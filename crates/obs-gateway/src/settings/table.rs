@@ -1,6 +1,7 @@
 //! The one table of scalar settings. The file, the environment, the flags, `--help` and the documentation are made
 //! from it.
 mod calls;
+mod kept;
 mod own;
 
 use std::{net::SocketAddr, time::Duration};
@@ -75,18 +76,21 @@ const fn secret(name: &'static str, about: &'static str, set: Set) -> Scalar {
     }
 }
 
-const COUNT: usize = own::SCALARS.len() + calls::SCALARS.len();
+/// In the order in which they are shown. A section is in one piece: that of the cache begins in `own`.
+const PARTS: [&[Scalar]; 3] = [&own::SCALARS, &kept::SCALARS, &calls::SCALARS];
 
-/// In the order in which they are shown.
+const COUNT: usize = own::SCALARS.len() + kept::SCALARS.len() + calls::SCALARS.len();
+
+/// All of them.
 pub(crate) static SCALARS: [Scalar; COUNT] = {
     let mut all = [own::SCALARS[0]; COUNT];
-    let mut at = 0;
+    let (mut at, mut part, mut of_part) = (0, 0, 0);
     while at < COUNT {
-        all[at] = match at.checked_sub(own::SCALARS.len()) {
-            None => own::SCALARS[at],
-            Some(at) => calls::SCALARS[at],
-        };
-        at += 1;
+        if of_part == PARTS[part].len() {
+            (part, of_part) = (part + 1, 0);
+        }
+        all[at] = PARTS[part][of_part];
+        (at, of_part) = (at + 1, of_part + 1);
     }
     all
 };

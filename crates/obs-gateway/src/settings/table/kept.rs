@@ -66,7 +66,12 @@ pub(super) const SCALARS: [Scalar; 13] = [
         "cache.negative_ttl",
         "off",
         "For so long a refusal that will repeat (prompt too long, content filter, unknown model) is given again; or off",
-        |s, v| put(&mut s.cache.freshness.negative_ttl, parse::duration_or_off(v)),
+        |s, v| {
+            put(
+                &mut s.cache.freshness.negative_ttl,
+                parse::duration_or_off(v),
+            )
+        },
     ),
     scalar(
         "cache.lease",

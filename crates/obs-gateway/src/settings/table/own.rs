@@ -71,7 +71,7 @@ pub(super) const SCALARS: [Scalar; 18] = [
         "cache.store",
         "memory",
         "Where answers are kept: off, memory, or the URL of Redis (redis://, rediss:// for TLS, \
-         redis-cluster://, redis-sentinel://), which holds them unencrypted",
+         redis-cluster://, redis-sentinel://), which holds them unencrypted unless cache.seal_key is set",
         |s, v| put(&mut s.cache.store, parse::store(v)),
     ),
     scalar(
