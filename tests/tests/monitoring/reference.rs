@@ -5,6 +5,7 @@ use std::{
     path::Path,
 };
 
+use obs_apm::{Activity, Config, Telemetry};
 use obs_tests::scrape;
 
 use crate::{gateway::Gateway, promql};
@@ -46,6 +47,22 @@ fn rows(text: &str) -> BTreeSet<String> {
     rows.collect()
 }
 
+/// What an application tells that says what its agents do.
+fn agents() -> String {
+    let config = Config::new().no_listener().no_console();
+    let telemetry = Telemetry::build(config.variables(|_| None));
+    for activity in [Activity::agent("planner"), Activity::tool("search")] {
+        let failed = activity.clone().telemetry(&telemetry).start();
+        failed.fail("lost");
+        drop(failed);
+        drop(activity.telemetry(&telemetry).start());
+    }
+    let text = telemetry.render();
+    let is_of_agents = |line: &&str| line.contains("_agent_") || line.contains("_tool_");
+    let lines = text.lines().filter(is_of_agents);
+    lines.map(|line| format!("{line}\n")).collect()
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_reference_has_a_row_for_every_metric_and_no_other() {
     let mut wanted = BTreeSet::new();
@@ -60,6 +77,7 @@ async fn the_reference_has_a_row_for_every_metric_and_no_other() {
         gateway.load().await;
         wanted.extend(rows(&scrape::get(gateway.metrics).await));
     }
+    wanted.extend(rows(&agents()));
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/metrics.md");
     let text = fs::read_to_string(file).unwrap();
     let found = text.lines().filter(|line| line.starts_with("| `"));

@@ -272,7 +272,7 @@ impl Store for RedisStore {
             tell(&[], this.stats().opened);
         });
         let this = self.clone();
-        let what = "1 for the state of the breaker in front of the store, 0 for the others.";
+        let what = "1 for the state of the breaker in front of the store, 0 for the others; in a cluster, of the worst one.";
         metrics.up_down("cache_breaker_state", what, move |tell| {
             let now = this.stats().breaker;
             for state in [
