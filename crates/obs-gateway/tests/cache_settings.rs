@@ -219,9 +219,10 @@ async fn with_everything_on_a_repeated_question_is_a_hit() {
 }
 
 fn loaded(variables: &[(&str, &str)]) -> Result<Loaded, Problems> {
-    let mut sources = Sources::default();
-    sources.environment = variables.iter().copied().collect::<Environment>();
-    load(&sources)
+    load(&Sources {
+        environment: variables.iter().copied().collect::<Environment>(),
+        ..Sources::default()
+    })
 }
 
 #[test]
