@@ -6,7 +6,11 @@ use std::{
 };
 
 use obs_apm::{Activity, Config, Telemetry};
+use obs_core::{Call, Error};
+use obs_openai::{ChatRequest, ChatResponse};
 use obs_tests::scrape;
+use obs_timeout::{Adaptive, AttemptTimeoutLayer};
+use tower::{Layer, ServiceExt, service_fn};
 
 use crate::{gateway::Gateway, promql};
 
@@ -63,6 +67,25 @@ fn agents() -> String {
     lines.map(|line| format!("{line}\n")).collect()
 }
 
+/// What limits tell of themselves when enough was learned, which takes a hundred calls in a gateway.
+async fn learned() -> String {
+    let config = Config::new().no_listener().no_console();
+    let telemetry = Telemetry::build(config.variables(|_| None));
+    let adaptive = Adaptive::percentile(99.0).warm_up(1);
+    let limits = AttemptTimeoutLayer::new().adaptive_attempt(adaptive);
+    limits.show_learned(&telemetry.metrics());
+    let answer =
+        |_: Call<ChatRequest>| async { Ok::<_, Error>(ChatResponse::whole(r#"{"choices": []}"#)) };
+    for _ in 0..2 {
+        let call = Call::new(ChatRequest::new("m").user("what?"));
+        let answered = limits.layer(service_fn(answer)).oneshot(call).await;
+        answered.expect("answers");
+    }
+    let text = telemetry.render();
+    let lines = text.lines().filter(|line| line.contains("timeout_limit"));
+    lines.map(|line| format!("{line}\n")).collect()
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_reference_has_a_row_for_every_metric_and_no_other() {
     let mut wanted = BTreeSet::new();
@@ -78,6 +101,7 @@ async fn the_reference_has_a_row_for_every_metric_and_no_other() {
         wanted.extend(rows(&scrape::get(gateway.metrics).await));
     }
     wanted.extend(rows(&agents()));
+    wanted.extend(rows(&learned().await));
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/metrics.md");
     let text = fs::read_to_string(file).unwrap();
     let found = text.lines().filter(|line| line.starts_with("| `"));
