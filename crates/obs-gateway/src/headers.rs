@@ -12,6 +12,7 @@ pub(crate) const LATE: HeaderName = HeaderName::from_static("x-obs-late");
 pub(crate) const CALL_ID: HeaderName = HeaderName::from_static("x-obs-call-id");
 pub(crate) const COST: HeaderName = HeaderName::from_static("x-obs-cost-usd");
 pub(crate) const SAVED: HeaderName = HeaderName::from_static("x-obs-saved-usd");
+pub(crate) const EXPLAIN: HeaderName = HeaderName::from_static(EXPLAINS);
 pub(crate) const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -19,6 +20,7 @@ const TENANT: &str = "x-obs-tenant";
 const SESSION: &str = "x-obs-session";
 const DEADLINE: &str = Deadline::HTTP_HEADER;
 const REPORT: &str = "x-obs-report";
+const EXPLAINS: &str = "x-obs-explain";
 
 /// Longest name of a tenant or session.
 const LONGEST: usize = 256;
@@ -33,6 +35,8 @@ pub(crate) struct Asked {
     pub(crate) cache: CacheDirectives,
     /// Whether a stream is to end with a comment that tells its cost.
     pub(crate) report: bool,
+    /// Whether it is to be told what the decision rests on.
+    pub(crate) explain: bool,
     /// The caller's own name for the request.
     pub(crate) request_id: Option<Arc<str>>,
     /// Known by its key, where there are keys.
@@ -47,7 +51,8 @@ impl Asked {
             session: name(headers, SESSION)?,
             deadline: deadline(headers)?,
             cache: cache(headers)?,
-            report: report(headers)?,
+            report: flag(headers, REPORT)?,
+            explain: flag(headers, EXPLAINS)?,
             request_id: name(headers, "x-request-id")?,
             caller: None,
         })
@@ -111,11 +116,11 @@ fn cache(headers: &HeaderMap) -> Result<CacheDirectives, Refusal> {
     CacheDirectives::parse(&joined).map_err(|e| Refusal::header("cache-control", &e.to_string()))
 }
 
-fn report(headers: &HeaderMap) -> Result<bool, Refusal> {
-    match one(headers, REPORT)?.map(HeaderValue::as_bytes) {
+fn flag(headers: &HeaderMap, name: &'static str) -> Result<bool, Refusal> {
+    match one(headers, name)?.map(HeaderValue::as_bytes) {
         None | Some(b"0") => Ok(false),
         Some(b"1") => Ok(true),
-        Some(_) => Err(Refusal::header(REPORT, "expected 0 or 1")),
+        Some(_) => Err(Refusal::header(name, "expected 0 or 1")),
     }
 }
 

@@ -1,7 +1,8 @@
 //! The router of the settings.
 use obs_core::{CallContext, LlmRequest, PriceTable};
 use obs_router::{
-    Breaker, Complexity, Decision, Policy, Reason, Retries, Route, RouterLayer, Target,
+    Breaker, Budgeted, Complexity, Decision, Explanation, Policy, Reason, Retries, Route,
+    RouterLayer, Sticky, Target, Weighted,
 };
 
 use crate::{
@@ -9,20 +10,57 @@ use crate::{
     build::BuildError,
     names::AUTO,
     settings::{self, Settings},
+    spending::Spending,
 };
 
 /// The policy of the settings.
 #[derive(Clone, Debug)]
 pub(crate) enum Deciding {
     Complexity(Complexity),
+    Weighted(Weighted),
     Default,
 }
+
+/// The same, where conversations stay if they are to.
+#[derive(Debug)]
+pub(crate) enum Staying {
+    Free(Deciding),
+    Sticky(Sticky<Deciding>),
+}
+
+/// All that decides, from the outside in: the budget, the conversation, the policy.
+pub(crate) type Routing = RouterLayer<Budgeted<Staying>>;
 
 impl<R: LlmRequest> Policy<R> for Deciding {
     fn decide(&self, request: &R, context: &CallContext) -> Decision {
         match self {
             Self::Complexity(rules) => rules.decide(request, context),
+            Self::Weighted(split) => split.decide(request, context),
             Self::Default => Decision::new(Target::Default, Reason::Default),
+        }
+    }
+
+    fn explain(&self, request: &R, context: &CallContext) -> Option<Explanation> {
+        match self {
+            Self::Complexity(rules) => rules.explain(request, context),
+            Self::Weighted(split) => split.explain(request, context),
+            Self::Default => None,
+        }
+    }
+}
+
+impl<R: LlmRequest> Policy<R> for Staying {
+    fn decide(&self, request: &R, context: &CallContext) -> Decision {
+        match self {
+            Self::Free(policy) => policy.decide(request, context),
+            Self::Sticky(policy) => policy.decide(request, context),
+        }
+    }
+
+    fn explain(&self, request: &R, context: &CallContext) -> Option<Explanation> {
+        match self {
+            Self::Free(policy) => policy.explain(request, context),
+            Self::Sticky(policy) => policy.explain(request, context),
         }
     }
 }
@@ -31,8 +69,9 @@ impl<R: LlmRequest> Policy<R> for Deciding {
 pub(crate) fn layer(
     settings: &Settings,
     prices: &PriceTable,
+    spending: &Spending,
     api: Api,
-) -> Result<Option<RouterLayer<Deciding>>, BuildError> {
+) -> Result<Option<Routing>, BuildError> {
     let speaks = |route: &&settings::Route| api.has_route(settings, route.provider.as_deref());
     let here: Vec<_> = settings.routes.iter().filter(speaks).collect();
     if here.is_empty() {
@@ -45,6 +84,13 @@ pub(crate) fn layer(
             // A threshold is a share that was checked; as a float of half the size it is one still.
             let rules = Complexity::new().threshold((of.threshold as f32).clamp(0.0, 1.0));
             Deciding::Complexity(rules)
+        }
+        settings::Policy::Weighted => {
+            let weights = here.iter().map(|route| {
+                let name = Target::from(route.name.to_string());
+                (name, route.weight.unwrap_or(1))
+            });
+            Deciding::Weighted(Weighted::new(weights))
         }
         settings::Policy::Default => Deciding::Default,
     };
@@ -77,7 +123,12 @@ pub(crate) fn layer(
             false => made,
         }
     });
-    let mut router = RouterLayer::try_new(policy, routes)
+    let routes: Vec<_> = routes.collect();
+    let policy = match of.sticky {
+        true => Staying::Sticky(Sticky::new(policy, &routes)),
+        false => Staying::Free(policy),
+    };
+    let mut router = RouterLayer::try_new(spending.around(policy), routes)
         .map_err(|error| BuildError::new(format!("[[routes]]: {error}")))?
         .commit(of.commit)
         .retries(Retries::new(of.retries));

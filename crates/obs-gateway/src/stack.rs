@@ -11,23 +11,26 @@ use obs_core::{
 };
 use obs_openai::{ChatRequest, EmbeddingRequest, EmbeddingResponse, ResponsesRequest};
 use obs_redis::Redis;
-use obs_router::{ContinueLayer, RouterLayer};
+use obs_router::{ContinueLayer, ShadowLayer};
 use obs_timeout::{HedgeLayer, TimeoutLayer};
 use obs_wire::Ask;
-use tower::{Layer, Service, ServiceBuilder, util::BoxCloneSyncService};
+use tower::{Layer, Service, ServiceBuilder, ServiceExt, util::BoxCloneSyncService};
 
 use crate::{
     api::Api,
     build::BuildError,
+    cascade::Cascade,
     clock::WallClock,
+    comparing::{self, Grader},
     forwarded::{ForwardedAnswer, ForwardedRequest, Forwarder},
     kept,
     limits::LimitsLayer,
     names::Names,
     providers::{Providers, Speaking},
-    routing::{self, Deciding},
+    routing::{self, Routing},
     settings::{Format, Settings, Store},
     simulated,
+    spending::Spending,
 };
 
 /// A stack of layers, its type hidden.
@@ -65,7 +68,7 @@ pub(crate) struct Figures {
     pub(crate) timeout: TimeoutLayer,
     pub(crate) cache: Option<CacheLayer<BoxStore>>,
     /// One for all endpoints, or one for those of each interface.
-    pub(crate) routers: Vec<RouterLayer<Deciding>>,
+    pub(crate) routers: Vec<Routing>,
     pub(crate) hedge: Option<HedgeLayer>,
     pub(crate) memory: Option<Memory>,
     pub(crate) redis: Option<RedisStore>,
@@ -78,7 +81,10 @@ struct Layers {
     apm: ApmLayer,
     timeout: TimeoutLayer,
     cache: Option<CacheLayer<BoxStore>>,
-    router: Option<RouterLayer<Deciding>>,
+    router: Option<Routing>,
+    cascade: Option<Cascade>,
+    shadow: Option<ShadowLayer<Grader>>,
+    spending: Spending,
     /// Whether a route goes on with streams that break off.
     goes_on: bool,
     hedge: Option<HedgeLayer>,
@@ -107,6 +113,12 @@ impl Stacks {
         } else {
             Api::Anthropic
         };
+        let redis = stores.connection.as_ref();
+        let spending = Spending::new(settings, telemetry, clock, redis, background);
+        let routed = |api| {
+            let router = routing::layer(settings, &prices, &spending, api)?;
+            Ok::<_, BuildError>(router.map(|router| router.metrics(&metrics)))
+        };
         let layers = Layers {
             api,
             apm: apm(settings, telemetry, clock, api),
@@ -115,16 +127,17 @@ impl Stacks {
                 .grace(settings.timeout.grace)
                 .metrics(&metrics),
             cache: cache.map(|cache| cache.metrics(&metrics)),
-            router: routing::layer(settings, &prices, api)?.map(|router| router.metrics(&metrics)),
+            router: routed(api)?,
+            cascade: Cascade::new(&settings.router.cascade),
+            shadow: comparing::layer(settings, api, &spending, background, &metrics),
+            spending: spending.clone(),
             goes_on: settings.routes.iter().any(|route| route.prefill),
             hedge: hedge(settings).map(|hedge| hedge.metrics(&metrics)),
             limits: LimitsLayer::new(settings, names.routes(), api).metrics(&metrics),
             attempts: AttemptLayer::new(prices.clone()).enveloped(),
         };
         let second = layers.other(settings, &names, |api| {
-            let router = routing::layer(settings, &prices, api)?;
-            let apm = apm(settings, telemetry, clock, api);
-            Ok((apm, router.map(|router| router.metrics(&metrics))))
+            Ok((apm(settings, telemetry, clock, api), routed(api)?))
         })?;
         let each = [Some(&layers), (!are_one(settings)).then_some(&second)];
         let each = || each.iter().copied().flatten();
@@ -184,7 +197,7 @@ impl Layers {
         &self,
         settings: &Settings,
         names: &Names,
-        made: impl FnOnce(Api) -> Result<(ApmLayer, Option<RouterLayer<Deciding>>), BuildError>,
+        made: impl FnOnce(Api) -> Result<(ApmLayer, Option<Routing>), BuildError>,
     ) -> Result<Self, BuildError> {
         let mut other = self.clone();
         other.api = match self.api {
@@ -194,6 +207,8 @@ impl Layers {
         other.limits = LimitsLayer::new(settings, names.routes(), other.api);
         if !are_one(settings) {
             (other.apm, other.router) = made(other.api)?;
+            // Comparisons are of the routes of one interface.
+            other.shadow = None;
         }
         Ok(other)
     }
@@ -218,8 +233,21 @@ impl Layers {
     {
         let spans = self.apm.attempt_spans();
         let attempts = spans.layer(self.attempts.layer(providers));
-        let attempts = self.limits.layer(attempts);
+        let attempts = self.paid(BoxCloneSyncService::new(self.limits.layer(attempts)));
         BoxCloneSyncService::new(self.apm.layer(self.timeout.layer(attempts)))
+    }
+
+    /// Where something bounds what is spent, calls are charged.
+    fn paid<R: 'static, Res: 'static>(&self, inner: Stack<R, Res>) -> Stack<R, Res> {
+        if !self.spending.is_bounded() {
+            return inner;
+        }
+        let spending = self.spending.clone();
+        let charged = move |call: Call<R>| {
+            spending.charge(&call);
+            call
+        };
+        BoxCloneSyncService::new(inner.map_request(charged))
     }
 
     fn around<R, Res, S>(&self, providers: S) -> Stack<R, Res>
@@ -236,9 +264,14 @@ impl Layers {
             Some(hedge) => BoxCloneSyncService::new(hedge.layer(attempts)),
             None => BoxCloneSyncService::new(attempts),
         };
-        let routed = match &self.router {
-            Some(router) => BoxCloneSyncService::new(router.layer(hedged)),
+        let compared = match &self.shadow {
+            Some(shadow) => BoxCloneSyncService::new(shadow.layer(hedged)),
             None => hedged,
+        };
+        let routed = match (&self.router, &self.cascade) {
+            (Some(router), Some(cascade)) => cascade.layer(router, compared),
+            (Some(router), None) => BoxCloneSyncService::new(router.layer(compared)),
+            (None, _) => compared,
         };
         let routed = match self.goes_on {
             true => BoxCloneSyncService::new(ContinueLayer::new().layer(routed)),
@@ -248,7 +281,8 @@ impl Layers {
             Some(cache) => BoxCloneSyncService::new(cache.layer(routed)),
             None => routed,
         };
-        BoxCloneSyncService::new(self.apm.layer(self.timeout.layer(cached)))
+        let paid = self.paid(cached);
+        BoxCloneSyncService::new(self.apm.layer(self.timeout.layer(paid)))
     }
 }
 

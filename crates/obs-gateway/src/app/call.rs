@@ -5,6 +5,7 @@ use axum::{body::Body, extract::Request, response::Response};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use obs_core::{CacheNote, CacheStatus, Call, Error, LlmRequest, Operation};
+use obs_router::Policy as _;
 use obs_wire::Format;
 use tokio::time::Instant;
 
@@ -15,6 +16,7 @@ use super::{
 };
 use crate::{
     api::Api,
+    explain,
     headers::{Asked, REQUEST_ID},
     names::{AUTO, Named, Unheard},
     refusal::Refusal,
@@ -152,7 +154,24 @@ pub(super) fn line<R: LlmRequest>(app: &App, call: &Call<R>, asked: &Asked) -> L
         start: Instant::now(),
         status: None,
         error: None,
+        explained: explained(app, call, asked),
     }
+}
+
+/// What the decision on this call rests on, for a caller who asks and for the log of those who look closely.
+fn explained<R: LlmRequest>(app: &App, call: &Call<R>, asked: &Asked) -> Option<HeaderValue> {
+    let logs = tracing::enabled!(tracing::Level::DEBUG);
+    if !(asked.explain || logs) || call.request.model() != AUTO {
+        return None;
+    }
+    let policy = app.stacks.figures.routers.first()?.policy();
+    let told = explain::explained(&policy.explain(&call.request, &call.context)?);
+    tracing::debug!(
+        call = call.context.id.as_deref(),
+        explanation = told,
+        "decided"
+    );
+    asked.explain.then(|| HeaderValue::from_str(&told).ok())?
 }
 
 fn shown(model: &str) -> &str {
@@ -171,6 +190,7 @@ pub(super) fn whole(headers: HeaderMap, body: Bytes, mut line: Line) -> Response
         &line.journal,
         Known::All(line.operation),
     );
+    told::explained(response.headers_mut(), line.explained.take());
     line.status = Some(StatusCode::OK);
     response
 }
@@ -183,6 +203,7 @@ pub(super) fn failed<F: Format>(api: Api, error: &Error, mut line: Line) -> Resp
         &line.journal,
         Known::All(line.operation),
     );
+    told::explained(response.headers_mut(), line.explained.take());
     line.status = Some(response.status());
     line.error = Some(error.kind().as_str());
     response

@@ -119,11 +119,13 @@ fn respond<E: Endpoint>(
     match answered.map(obs_wire::Response::<E>::into_parts) {
         Ok((headers, Content::Whole(body))) if !streams => call::whole(headers, body, line),
         Ok((headers, content)) => {
-            let journal = how.journal.clone();
+            let (journal, mut line) = (how.journal.clone(), line);
+            let explained = line.explained.take();
             let mut response = events(Events::of(content, how, line));
             *response.headers_mut() = headers;
             response.headers_mut().extend(stream_headers());
             told::report(response.headers_mut(), &journal, told::Known::Head);
+            told::explained(response.headers_mut(), explained);
             response
         }
         Err(error) => call::failed::<E>(E::API, &error, line),

@@ -1,7 +1,7 @@
 //! One line of the log for each call, however it ends, and one on the live page.
 use std::sync::Arc;
 
-use http::StatusCode;
+use http::{HeaderValue, StatusCode};
 use obs_core::{Journal, Operation, Report, Usd};
 use obs_router::OTHER;
 use tokio::time::Instant;
@@ -31,6 +31,8 @@ pub(super) struct Line {
     pub(super) status: Option<StatusCode>,
     /// Short, where it failed.
     pub(super) error: Option<&'static str>,
+    /// What the decision rests on, where the caller asked.
+    pub(super) explained: Option<HeaderValue>,
     /// Where it is shown, too.
     pub(super) page: Arc<Page>,
 }

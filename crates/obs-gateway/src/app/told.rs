@@ -5,7 +5,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, header};
 use obs_core::{CacheNote, CacheStatus, Journal, Operation, Report};
 
 use super::line::{paid, plain, route, saved};
-use crate::headers::{CACHE, CALL_ID, COST, LATE, ROUTE, SAVED};
+use crate::headers::{CACHE, CALL_ID, COST, EXPLAIN, LATE, ROUTE, SAVED};
 
 /// Writes the name of the call.
 pub(super) fn call(headers: &mut HeaderMap, call: &Arc<str>) {
@@ -46,6 +46,13 @@ pub(super) fn report(headers: &mut HeaderMap, journal: &Journal, known: Known) {
     };
     for (name, dollars) in money(&report, operation) {
         set(headers, name, &dollars);
+    }
+}
+
+/// Writes what the decision rests on, for who asked.
+pub(super) fn explained(headers: &mut HeaderMap, told: Option<HeaderValue>) {
+    if let Some(told) = told {
+        headers.insert(EXPLAIN, told);
     }
 }
 

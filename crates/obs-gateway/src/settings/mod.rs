@@ -1,5 +1,6 @@
 //! The settings: one table of scalars for the file, the environment and the flags, and the lists of providers and
 //! routes, which stand in the file alone.
+mod budget;
 mod check;
 mod document;
 mod environment;
@@ -16,6 +17,7 @@ mod sections;
 pub(crate) mod table;
 
 pub use self::{
+    budget::{Budget, Judging},
     environment::Environment,
     freshness::{Freshness, Seal},
     load::{Loaded, Sources, load},

@@ -167,8 +167,9 @@ pub(super) fn store(text: &str) -> Result<Store, String> {
 pub(super) fn policy(text: &str) -> Result<Policy, String> {
     match text {
         "complexity" => Ok(Policy::Complexity),
+        "weighted" => Ok(Policy::Weighted),
         "default" => Ok(Policy::Default),
-        _ => Err("expected complexity, or default (always the default route)".into()),
+        _ => Err("expected complexity, weighted, or default (always the default route)".into()),
     }
 }
 

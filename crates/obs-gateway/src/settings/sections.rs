@@ -8,7 +8,7 @@ use std::{
 
 use obs_core::{Commit, Price, PriceTable, Usd};
 
-use super::{Freshness, Seal, Secret, implied, table};
+use super::{Budget, Freshness, Judging, Seal, Secret, implied, table};
 
 /// All that can be set. [`Settings::default`] is what is in force where nobody says anything: the simulated provider
 /// with two routes, answers kept in memory.
@@ -29,6 +29,8 @@ pub struct Settings {
     pub cache: Cache,
     /// Which model a call for `auto` goes to.
     pub router: Router,
+    /// What may be spent.
+    pub budget: Budget,
     /// How long everything may take.
     pub timeout: Timeout,
     /// What tokens cost.
@@ -163,6 +165,12 @@ pub struct Router {
     pub policy: Policy,
     /// Score from which on a prompt is hard, 0 to 1.
     pub threshold: f64,
+    /// Whether a conversation stays where the provider has its prompt, while that is worth more than a switch.
+    pub sticky: bool,
+    /// Who looks at cheap answers, and sends bad ones on; empty: nobody.
+    pub cascade: Vec<Judging>,
+    /// Share of the calls that the first and the last route are both asked for, in the background.
+    pub shadow_share: f64,
     /// Name of the route that is taken when a policy fails; `None`: the last one.
     pub default: Option<String>,
     /// Name of the route that savings are measured against; `None`: the last one.
@@ -189,6 +197,8 @@ pub enum Policy {
     /// Rules on the structure of the prompt.
     #[default]
     Complexity,
+    /// Chance, by the weights of the routes: the same for a conversation, or for a question.
+    Weighted,
     /// Nobody: always the default route.
     Default,
 }

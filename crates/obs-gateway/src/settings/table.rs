@@ -1,5 +1,6 @@
 //! The one table of scalar settings. The file, the environment, the flags, `--help` and the documentation are made
 //! from it.
+mod budget;
 mod calls;
 mod kept;
 mod own;
@@ -7,7 +8,8 @@ mod own;
 use std::{net::SocketAddr, time::Duration};
 
 use super::{
-    Admin, Cache, Log, Metrics, Prices, Router, Server, Settings, Simulated, Tenant, Timeout, parse,
+    Admin, Budget, Cache, Log, Metrics, Prices, Router, Server, Settings, Simulated, Tenant,
+    Timeout, parse,
 };
 
 /// One scalar setting.
@@ -77,9 +79,15 @@ const fn secret(name: &'static str, about: &'static str, set: Set) -> Scalar {
 }
 
 /// In the order in which they are shown. A section is in one piece: that of the cache begins in `own`.
-const PARTS: [&[Scalar]; 3] = [&own::SCALARS, &kept::SCALARS, &calls::SCALARS];
+const PARTS: [&[Scalar]; 4] = [
+    &own::SCALARS,
+    &kept::SCALARS,
+    &calls::SCALARS,
+    &budget::SCALARS,
+];
 
-const COUNT: usize = own::SCALARS.len() + kept::SCALARS.len() + calls::SCALARS.len();
+const COUNT: usize =
+    own::SCALARS.len() + kept::SCALARS.len() + calls::SCALARS.len() + budget::SCALARS.len();
 
 /// All of them.
 pub(crate) static SCALARS: [Scalar; COUNT] = {
@@ -121,6 +129,7 @@ pub(super) fn defaults() -> Settings {
         log: Log::default(),
         cache: Cache::default(),
         router: Router::default(),
+        budget: Budget::default(),
         timeout: Timeout::default(),
         prices: Prices::default(),
         simulated: Simulated::default(),

@@ -1,11 +1,11 @@
 //! Where calls go, how long they may take, and what they cost.
 use super::{Scalar, parse, put, scalar, unset};
 
-pub(super) const SCALARS: [Scalar; 26] = [
+pub(super) const SCALARS: [Scalar; 29] = [
     scalar(
         "router.policy",
         "complexity",
-        "Who decides where `auto` goes: complexity (rules on the structure of the prompt) or default (always \
+        "Who decides where `auto` goes: complexity (rules on the structure of the prompt), weighted (chance, by the weights of the routes) or default (always \
          the default route)",
         |s, v| put(&mut s.router.policy, parse::policy(v)),
     ),
@@ -14,6 +14,25 @@ pub(super) const SCALARS: [Scalar; 26] = [
         "0.5",
         "Score from which on a prompt is hard, 0 to 1; lower sends more to the premium route",
         |s, v| put(&mut s.router.threshold, parse::share(v)),
+    ),
+    scalar(
+        "router.sticky",
+        "true",
+        "Whether a conversation (`x-obs-session`) stays on its route while the provider's prompt cache there is worth more than a switch",
+        |s, v| put(&mut s.router.sticky, parse::boolean(v)),
+    ),
+    scalar(
+        "router.cascade",
+        "off",
+        "Who looks at answers before they go out, and has the next route asked for bad ones: off, or some of refusal, cut, json and \
+         consistency (asks twice), with commas; streams are held back to their end",
+        |s, v| put(&mut s.router.cascade, super::super::budget::judges(v)),
+    ),
+    scalar(
+        "router.shadow_share",
+        "0",
+        "Share of the calls for which the first and the last route are compared in the background, 0 to 1, within budget.shadow_usd_per_day",
+        |s, v| put(&mut s.router.shadow_share, parse::share(v)),
     ),
     unset(
         "router.default",
