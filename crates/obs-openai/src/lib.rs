@@ -11,6 +11,7 @@ mod embeddings;
 mod error;
 mod finish;
 mod headers;
+mod margin;
 mod responses;
 mod usage;
 

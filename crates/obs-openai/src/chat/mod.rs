@@ -3,7 +3,6 @@ mod answer;
 mod begun;
 mod compose;
 mod event;
-mod margin;
 mod merge;
 mod message;
 mod messages;
@@ -16,7 +15,7 @@ use obs_wire::{
     AnswerFacts, Ask, Event, EventFacts, Format, Headers, InvalidRequest, Request, sse,
 };
 
-use crate::{ChatResponse, error::error_body, headers::HEADERS};
+use crate::{ChatResponse, error::error_body, headers::HEADERS, margin};
 
 pub use event::Choices;
 
@@ -57,7 +56,7 @@ impl Format for Chat {
     }
 
     fn margin(body: &str) -> Option<f32> {
-        margin::margin(body)
+        margin::of_chat(body)
     }
 
     fn split(body: &str) -> Result<Vec<Event>, BoxError> {

@@ -16,6 +16,7 @@ use obs_wire::{
 use crate::{
     error::{error_body, type_of},
     headers::HEADERS,
+    margin,
 };
 
 pub use event::ResponsesProgress;
@@ -62,6 +63,10 @@ impl Format for Responses {
 
     fn visit_text(body: &str, visit: &mut dyn FnMut(&str)) {
         answer::visit_text(body, visit);
+    }
+
+    fn margin(body: &str) -> Option<f32> {
+        margin::of_response(body)
     }
 
     fn split(body: &str) -> Result<Vec<Event>, BoxError> {
