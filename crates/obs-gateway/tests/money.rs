@@ -236,8 +236,10 @@ fn bad_judges_and_amounts_are_refused_with_what_would_be_right() {
         ("OBS_BUDGET_DEGRADE_FROM", "2", "from 0 to 1"),
         ("OBS_ROUTER_POLICY", "luck", "weighted"),
     ] {
-        let mut sources = Sources::default();
-        sources.environment = [(variable, value)].into_iter().collect::<Environment>();
+        let sources = Sources {
+            environment: [(variable, value)].into_iter().collect::<Environment>(),
+            ..Sources::default()
+        };
         let problems = load(&sources).unwrap_err().to_string();
         assert!(
             problems.contains(variable) && problems.contains(expected),
