@@ -9,7 +9,8 @@ use crate::{Ask, Question};
 #[derive(Clone, Debug)]
 pub struct ByRecord<P> {
     policy: P,
-    threshold: f32,
+    /// `None`: the policy reads no prompt.
+    threshold: Option<f32>,
 }
 
 /// What decides a call.
@@ -36,16 +37,30 @@ pub fn recorded(question: &Question) -> By {
 impl<P> ByRecord<P> {
     /// This policy; a recorded score goes to the last route from the threshold on, and below it to the first.
     pub const fn new(policy: P, threshold: f32) -> Self {
-        Self { policy, threshold }
+        Self {
+            policy,
+            threshold: Some(threshold),
+        }
+    }
+
+    /// A policy that reads no prompt, and so needs none.
+    pub const fn unread(policy: P) -> Self {
+        Self {
+            policy,
+            threshold: None,
+        }
     }
 }
 
 impl<P: Policy<Ask>> Policy<Ask> for ByRecord<P> {
     fn decide(&self, ask: &Ask, context: &CallContext) -> Decision {
         let question = ask.question();
+        let Some(threshold) = self.threshold else {
+            return self.policy.decide(ask, context);
+        };
         match (recorded(question), question.score) {
             (By::Prompt, _) => self.policy.decide(ask, context),
-            (_, Some(score)) if score >= self.threshold => {
+            (_, Some(score)) if score >= threshold => {
                 Decision::new(Target::Last, Reason::Complex).score(score)
             }
             (_, Some(score)) => Decision::new(Target::First, Reason::Simple).score(score),
