@@ -28,6 +28,10 @@ fn settings(redis: &str, provider: &str) -> String {
         r#"
         [cache]
         store = "{redis}"
+        [budget]
+        usd_per_day = 1000
+        [router]
+        shadow_share = 1
         [simulated]
         latency = 0
         [timeout]
