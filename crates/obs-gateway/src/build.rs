@@ -5,8 +5,8 @@ use obs_apm::{Config, Telemetry};
 use obs_core::Background;
 
 use crate::{
-    app::App, clock::WallClock, counts::Counts, gateway::Gateway, keys::Keys, page::Page,
-    settings::Settings, stack::Stacks,
+    app::App, clock::WallClock, counts::Counts, gateway::Gateway, keys::Keys, outcomes::Outcomes,
+    page::Page, settings::Settings, stack::Stacks,
 };
 
 /// Most writes to a store that are under way at a time.
@@ -57,7 +57,14 @@ impl Builder {
         let alone = || Config::new().no_listener().no_console().variables(|_| None);
         let telemetry = self.telemetry.unwrap_or_else(|| Telemetry::build(alone()));
         let background = Background::new(BACKGROUND);
-        let stacks = Stacks::new(&self.settings, &telemetry, &self.clock, &background)?;
+        let outcomes = Outcomes::new(&self.settings, &telemetry, &self.clock)?;
+        let stacks = Stacks::new(
+            &self.settings,
+            &telemetry,
+            &self.clock,
+            &background,
+            &outcomes,
+        )?;
         let page = Page::new(
             &self.settings,
             stacks.figures.clone(),

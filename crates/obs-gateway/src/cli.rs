@@ -3,7 +3,10 @@ use std::{ffi::OsString, path::PathBuf};
 
 use clap::{Arg, ArgMatches, Command, value_parser};
 
-use crate::settings::table::{SCALARS, Scalar};
+use crate::{
+    command::{self, Eval, Import, Train},
+    settings::table::{SCALARS, Scalar},
+};
 
 /// What the command line asks for.
 #[derive(Clone, Debug)]
@@ -30,6 +33,12 @@ pub enum Action {
     PrintConfig,
     /// Make a virtual key of this name.
     NewKey(String),
+    /// Learn a routing model from a log.
+    Train(Train),
+    /// Say what a model is worth on a log.
+    Eval(Eval),
+    /// Make a log of calls of another gateway's.
+    Import(Import),
 }
 
 impl Cli {
@@ -48,6 +57,9 @@ impl Cli {
         let (action, inner) = match matches.subcommand() {
             Some(("check-config", inner)) => (Action::CheckConfig, inner),
             Some(("print-config", inner)) => (Action::PrintConfig, inner),
+            Some(("train", inner)) => (Action::Train(Train::read(inner)), inner),
+            Some(("eval", inner)) => (Action::Eval(Eval::read(inner)), inner),
+            Some(("import", inner)) => (Action::Import(Import::read(inner)), inner),
             Some(("key", inner)) => {
                 let new = inner.subcommand_matches("new").unwrap_or(inner);
                 let name = new.get_one::<String>("name").cloned();
@@ -95,6 +107,9 @@ fn command() -> Command {
         .subcommand(Command::new("check-config").about("Say what is wrong with the settings, and do not start"))
         .subcommand(Command::new("print-config").about("Show what is in force and why, secrets masked"))
         .subcommand(key())
+        .subcommand(command::train::command())
+        .subcommand(command::eval::command())
+        .subcommand(command::import::command())
         .disable_help_subcommand(true)
         .subcommand_required(false)
         .after_help(after_help())

@@ -1,9 +1,9 @@
 //! The gateway as others hold it.
-use std::{future::Future, sync::Arc};
+use std::{future::Future, sync::Arc, time::Duration};
 
 use obs_apm::Telemetry;
 use obs_core::Background;
-use tokio::time::Instant;
+use tokio::{task::spawn_blocking, time::Instant};
 use tracing::{info, warn};
 
 use crate::{
@@ -13,6 +13,9 @@ use crate::{
     listen::{Listener, serve},
     settings::Settings,
 };
+
+/// What writing the last entries of the log of calls may take at least.
+const LAST_ENTRIES: Duration = Duration::from_secs(1);
 
 /// A gateway, ready to serve. A clone is another handle to the same.
 #[derive(Clone, Debug)]
@@ -90,6 +93,14 @@ impl Gateway {
         if !written {
             warn!("not everything could be written to the store in time");
         }
-        served && written
+        let left = drain.saturating_sub(began.get().map_or(drain, Instant::elapsed));
+        let app = self.app.clone();
+        // Writing blocks its thread.
+        let logged = spawn_blocking(move || app.finish(left.max(LAST_ENTRIES))).await;
+        let logged = logged.unwrap_or(false);
+        if !logged {
+            warn!("not every entry could be written to the log of calls in time");
+        }
+        served && written && logged
     }
 }

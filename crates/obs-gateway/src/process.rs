@@ -32,8 +32,12 @@ where
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(REFUSED));
         }
     };
-    if let Action::NewKey(name) = &cli.action {
-        return new_key(name);
+    match &cli.action {
+        Action::NewKey(name) => return new_key(name),
+        Action::Train(train) => return train.run(),
+        Action::Eval(eval) => return eval.run(),
+        Action::Import(import) => return import.run(),
+        Action::Serve | Action::CheckConfig | Action::PrintConfig => {}
     }
     let sources = Sources {
         file: cli.config,
@@ -66,7 +70,7 @@ where
             warn_on_terminal(&loaded);
             runtime.block_on(check(loaded))
         }
-        Action::Serve | Action::NewKey(_) => {
+        _ => {
             logging::init(&loaded.settings.log);
             for warning in &loaded.warnings {
                 warn!("{warning}");

@@ -1,4 +1,6 @@
 //! The router of the settings.
+use std::sync::Arc;
+
 use obs_core::{CallContext, LlmRequest, PriceTable};
 use obs_router::{
     Breaker, Budgeted, Complexity, Decision, Explanation, Policy, Reason, Retries, Route,
@@ -9,6 +11,7 @@ use crate::{
     api::Api,
     build::BuildError,
     names::AUTO,
+    outcomes::{Outcomes, learned::Learning},
     settings::{self, Settings},
     spending::Spending,
 };
@@ -19,6 +22,7 @@ pub(crate) enum Deciding {
     Complexity(Complexity),
     Weighted(Weighted),
     Default,
+    Learned(Arc<Learning>),
 }
 
 /// The same, where conversations stay if they are to.
@@ -37,6 +41,7 @@ impl<R: LlmRequest> Policy<R> for Deciding {
             Self::Complexity(rules) => rules.decide(request, context),
             Self::Weighted(split) => split.decide(request, context),
             Self::Default => Decision::new(Target::Default, Reason::Default),
+            Self::Learned(learning) => learning.decide(request, context),
         }
     }
 
@@ -45,6 +50,7 @@ impl<R: LlmRequest> Policy<R> for Deciding {
             Self::Complexity(rules) => rules.explain(request, context),
             Self::Weighted(split) => split.explain(request, context),
             Self::Default => None,
+            Self::Learned(learning) => learning.explain(request, context),
         }
     }
 }
@@ -71,6 +77,7 @@ pub(crate) fn layer(
     prices: &PriceTable,
     spending: &Spending,
     api: Api,
+    outcomes: &Outcomes,
 ) -> Result<Option<Routing>, BuildError> {
     let speaks = |route: &&settings::Route| api.has_route(settings, route.provider.as_deref());
     let here: Vec<_> = settings.routes.iter().filter(speaks).collect();
@@ -93,6 +100,11 @@ pub(crate) fn layer(
             Deciding::Weighted(Weighted::new(weights))
         }
         settings::Policy::Default => Deciding::Default,
+        settings::Policy::Learned => match outcomes.learning() {
+            Some(learning) => Deciding::Learned(learning.clone()),
+            // There are routes: so there is one.
+            None => Deciding::Default,
+        },
     };
     for (setting, name) in [
         ("router.default", &of.default),

@@ -1,5 +1,5 @@
 //! The layers around the providers, in their order: apm, timeout, cache, router, hedge, limits of an attempt, attempt.
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use obs_anthropic::MessagesRequest;
 use obs_apm::{ApmLayer, Telemetry};
@@ -26,6 +26,7 @@ use crate::{
     kept,
     limits::LimitsLayer,
     names::Names,
+    outcomes::Outcomes,
     providers::{Providers, Speaking},
     routing::{self, Routing},
     settings::{Format, Settings, Store},
@@ -47,6 +48,8 @@ pub(crate) struct Stacks {
     /// Requests that are passed on as they are: counted and bounded, no more.
     pub(crate) forward: Stack<ForwardedRequest, ForwardedAnswer>,
     pub(crate) figures: Figures,
+    /// What became of calls.
+    pub(crate) outcomes: Arc<Outcomes>,
     /// The connection to Redis, where answers are kept there.
     redis: Option<Redis>,
 }
@@ -98,6 +101,7 @@ impl Stacks {
         telemetry: &Telemetry,
         clock: &WallClock,
         background: &Background,
+        outcomes: &Arc<Outcomes>,
     ) -> Result<Self, BuildError> {
         let providers = Providers::new(settings, clock, &telemetry.propagator())?;
         let names = Names::new(settings, &providers);
@@ -116,7 +120,7 @@ impl Stacks {
         let redis = stores.connection.as_ref();
         let spending = Spending::new(settings, telemetry, clock, redis, background);
         let routed = |api| {
-            let router = routing::layer(settings, &prices, &spending, api)?;
+            let router = routing::layer(settings, &prices, &spending, api, outcomes)?;
             Ok::<_, BuildError>(router.map(|router| router.metrics(&metrics)))
         };
         let layers = Layers {
@@ -129,7 +133,7 @@ impl Stacks {
             cache: cache.map(|cache| cache.metrics(&metrics)),
             router: routed(api)?,
             cascade: Cascade::new(&settings.router.cascade),
-            shadow: comparing::layer(settings, api, &spending, background, &metrics),
+            shadow: comparing::layer(settings, api, &spending, background, &metrics, outcomes),
             spending: spending.clone(),
             goes_on: settings.routes.iter().any(|route| route.prefill),
             hedge: hedge(settings).map(|hedge| hedge.metrics(&metrics)),
@@ -144,16 +148,16 @@ impl Stacks {
         let of = |api| if layers.api == api { &layers } else { &second };
         let (openai, anthropic) = (of(Api::OpenAi), of(Api::Anthropic));
         Ok(Self {
-            chat: openai.textual(&providers),
-            responses: openai.textual(&providers),
-            messages: anthropic.textual(&providers),
-            embeddings: openai.around(providers.speaking(Api::OpenAi)),
-            forward: BoxCloneSyncService::new(
+            chat: openai.textual(&providers, outcomes, "openai"),
+            responses: openai.textual(&providers, outcomes, "responses"),
+            messages: anthropic.textual(&providers, outcomes, "anthropic"),
+            embeddings: outcomes.around("openai", openai.around(providers.speaking(Api::OpenAi))),
+            forward: outcomes.around_unmetered(BoxCloneSyncService::new(
                 ServiceBuilder::new()
                     .layer(&layers.apm)
                     .layer(&layers.timeout)
                     .service(Forwarder::new(providers)),
-            ),
+            )),
             figures: Figures {
                 apms: each().map(|of| of.apm.clone()).collect(),
                 routers: each().filter_map(|of| of.router.clone()).collect(),
@@ -164,6 +168,7 @@ impl Stacks {
                 redis: stores.redis,
             },
             names,
+            outcomes: outcomes.clone(),
             redis: stores.connection,
         })
     }
@@ -213,14 +218,19 @@ impl Layers {
         Ok(other)
     }
 
-    fn textual<R>(&self, providers: &Providers) -> Textual<R>
+    fn textual<R>(
+        &self,
+        providers: &Providers,
+        outcomes: &Outcomes,
+        format: &'static str,
+    ) -> Textual<R>
     where
         R: Ask<Answer: Replay>,
         Speaking: Service<Call<R>, Response = R::Answer, Error = Error, Future: Send>,
     {
         Textual {
-            all: self.around(providers.speaking(self.api)),
-            bound: self.bound(providers.speaking(self.api)),
+            all: outcomes.around(format, self.around(providers.speaking(self.api))),
+            bound: outcomes.around(format, self.bound(providers.speaking(self.api))),
         }
     }
 

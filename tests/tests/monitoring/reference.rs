@@ -5,8 +5,12 @@ use std::{
     path::Path,
 };
 
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full};
 use obs_apm::{Activity, Config, Telemetry};
 use obs_core::{Call, Error};
+use obs_gateway::settings::{Sources, load};
+use obs_learn::{Dataset, Trainer};
 use obs_openai::{ChatRequest, ChatResponse};
 use obs_tests::scrape;
 use obs_timeout::{Adaptive, AttemptTimeoutLayer};
@@ -86,6 +90,58 @@ async fn learned() -> String {
     lines.map(|line| format!("{line}\n")).collect()
 }
 
+/// What a gateway tells that keeps a log of calls, and whose router has learned.
+async fn outcomes() -> String {
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut data = Dataset::new();
+    for row in 0..300 {
+        let prompt = format!("{} {row}", if row % 3 == 0 { "prove" } else { "say" });
+        let cheap = f32::from(u8::from(row % 3 != 0));
+        data.push(None, prompt.as_str(), cheap, 1.0)
+            .expect("is one");
+    }
+    let trainer = Trainer::new().folds(2).resamples(100);
+    let model = trainer.train(&data, |_, _| ()).expect("a gap").model;
+    let [model_file, log] = ["router.json", "calls.jsonl"].map(|name| dir.path().join(name));
+    fs::write(&model_file, model.to_json()).expect("room");
+    let mut sources = Sources::default();
+    sources.environment = [
+        ("OBS_LOG_FILE", log.to_str().expect("is text")),
+        ("OBS_ROUTER_POLICY", "learned"),
+        ("OBS_ROUTER_MODEL", model_file.to_str().expect("is text")),
+        ("OBS_ROUTER_WISH", "0%"),
+        ("OBS_SIMULATED_LATENCY", "0"),
+    ]
+    .into_iter()
+    .collect();
+    let settings = load(&sources).expect("good settings").settings;
+    let config = Config::new().no_listener().no_console();
+    let telemetry = Telemetry::build(config.variables(|_| None));
+    let gateway = obs_gateway::Gateway::builder(settings).telemetry(telemetry.clone());
+    let api = gateway.build().expect("a gateway").router();
+    let post = |path: &str, body: String| {
+        let request = http::Request::post(path).header("content-type", "application/json");
+        let request = request.body(Full::<Bytes>::from(body)).expect("a request");
+        api.clone().oneshot(request)
+    };
+    let body = r#"{"model": "auto", "messages": [{"role": "user", "content": "say so"}]}"#;
+    let answer = post("/v1/chat/completions", body.into())
+        .await
+        .expect("an answer");
+    let call = answer.headers()["x-obs-call-id"]
+        .to_str()
+        .expect("is text")
+        .to_owned();
+    answer.into_body().collect().await.expect("all of it");
+    let body = format!(r#"{{"id": "{call}", "verdict": "bad"}}"#);
+    let taken = post("/v1/feedback", body).await.expect("an answer");
+    assert_eq!(taken.status(), 202);
+    let text = telemetry.render();
+    let is_of_them = |line: &&str| line.contains("gateway_log_") || line.contains("router_model_");
+    let lines = text.lines().filter(is_of_them);
+    lines.map(|line| format!("{line}\n")).collect()
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_reference_has_a_row_for_every_metric_and_no_other() {
     let mut wanted = BTreeSet::new();
@@ -102,6 +158,7 @@ async fn the_reference_has_a_row_for_every_metric_and_no_other() {
     }
     wanted.extend(rows(&agents()));
     wanted.extend(rows(&learned().await));
+    wanted.extend(rows(&outcomes().await));
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/metrics.md");
     let text = fs::read_to_string(file).unwrap();
     let found = text.lines().filter(|line| line.starts_with("| `"));

@@ -68,6 +68,9 @@ impl App {
             .tenant(self.tenant(headers, asked))
             .cache(asked.cache);
         call.context.id = Some(id.clone());
+        self.stacks
+            .outcomes
+            .begins(id, call.context.tenant.as_ref());
         call.context.deadline = asked.deadline.clone();
         call.context.session.clone_from(&asked.session);
         call.context.namespace = namespace;

@@ -8,6 +8,7 @@ mod embeddings;
 mod endpoint;
 mod errors;
 mod events;
+mod feedback;
 mod forward;
 mod health;
 mod line;
@@ -95,6 +96,11 @@ impl App {
         }
     }
 
+    /// Writes what is still to be written of calls. **Blocks**.
+    pub(crate) fn finish(&self, limit: Duration) -> bool {
+        self.stacks.outcomes.finish(limit)
+    }
+
     /// From now on it says that it is not ready.
     pub(crate) fn drain(&self) {
         self.draining.store(true, Relaxed);
@@ -120,6 +126,7 @@ pub(crate) fn router(app: &Arc<App>) -> Router {
             "/v1/embeddings",
             post(embeddings::answer).fallback(forward::pass),
         )
+        .route("/v1/feedback", post(feedback::give))
         .route("/v1/models", get(models::list).fallback(forward::pass))
         .route(
             "/v1/models/{*model}",

@@ -24,8 +24,9 @@ pub use self::{
     problem::{Problem, Problems},
     secret::Secret,
     sections::{
-        Admin, Cache, Format, Log, LogFormat, Malformed, Metrics, Policy, Prices, Provider, Route, Router,
-        Server, Settings, Simulated, Store, TellDeadline, Tenant, Timeout, VirtualKey,
+        Admin, Cache, Format, Log, LogFormat, Malformed, Metrics, Policy, Prices, Provider, Route,
+        Router, Server, Settings, Simulated, Store, TellDeadline, Tenant, Timeout, VirtualKey,
+        Wish,
     },
 };
 pub(crate) use self::{parse::name, secret::mask_url};

@@ -4,7 +4,7 @@ use std::{net::SocketAddr, time::Duration};
 use bytesize::ByteSize;
 use obs_core::{Commit, Usd};
 
-use super::{LogFormat, Policy, Secret, Store, Tenant};
+use super::{LogFormat, Policy, Secret, Store, Tenant, Wish};
 
 /// Longer than any call or entry should live, and still a sum that every clock can show.
 const LONGEST: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
@@ -96,6 +96,14 @@ pub(super) fn dollars(text: &str) -> Result<Usd, String> {
     }
 }
 
+/// A whole number above zero.
+pub(super) fn count(text: &str, most: u32) -> Result<u32, String> {
+    match text.parse::<u32>() {
+        Ok(number) if (1..=most).contains(&number) => Ok(number),
+        _ => Err(format!("expected a whole number from 1 to {most}")),
+    }
+}
+
 pub(super) fn boolean(text: &str) -> Result<bool, String> {
     match text {
         "true" => Ok(true),
@@ -169,8 +177,31 @@ pub(super) fn policy(text: &str) -> Result<Policy, String> {
         "complexity" => Ok(Policy::Complexity),
         "weighted" => Ok(Policy::Weighted),
         "default" => Ok(Policy::Default),
-        _ => Err("expected complexity, weighted, or default (always the default route)".into()),
+        "learned" => Ok(Policy::Learned),
+        _ => Err(
+            "expected complexity, weighted, learned, or default (always the default route)".into(),
+        ),
     }
+}
+
+/// `30%`, `quality:90%` or `20usd`.
+pub(super) fn wish(text: &str) -> Result<Wish, String> {
+    let percent = |text: &str| {
+        let number = text.strip_suffix('%')?.trim().parse::<f64>().ok()?;
+        (0.0..=100.0).contains(&number).then_some(number / 100.0)
+    };
+    let wish = if let Some(part) = text.strip_prefix("quality:") {
+        percent(part.trim()).map(Wish::Quality)
+    } else if let Some(dollars) = text.strip_suffix("usd") {
+        let dollars = dollars.trim().parse::<Usd>().ok();
+        dollars.filter(|usd| *usd > Usd::ZERO).map(Wish::UsdPerDay)
+    } else {
+        percent(text).map(Wish::Share)
+    };
+    wish.ok_or_else(|| {
+        "expected a share of premium calls such as 30%, a part of the quality such as quality:90%, or dollars a day such as 20usd"
+            .into()
+    })
 }
 
 pub(super) fn commit(text: &str) -> Result<Commit, String> {

@@ -97,7 +97,7 @@ pub struct Metrics {
     pub listen: Option<SocketAddr>,
 }
 
-/// What the log tells, and how. Prompts and answers are never in it.
+/// What the log tells, and how, where prompts and answers are never in it; and the log of calls, where prompts are if that is said.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Log {
@@ -105,6 +105,14 @@ pub struct Log {
     pub level: String,
     /// How lines look.
     pub format: LogFormat,
+    /// Where an entry is written for each call; `None`: nowhere.
+    pub file: Option<PathBuf>,
+    /// How large that file may become before it is put aside.
+    pub max_bytes: usize,
+    /// How many such files are kept, the one that is written to included.
+    pub files: u32,
+    /// Whether entries have the text of prompts.
+    pub prompts: bool,
 }
 
 /// How lines of the log look.
@@ -165,6 +173,12 @@ pub struct Router {
     pub policy: Policy,
     /// Score from which on a prompt is hard, 0 to 1.
     pub threshold: f64,
+    /// The model of a learned policy.
+    pub model: Option<PathBuf>,
+    /// What a learned policy spends premium calls for.
+    pub wish: Wish,
+    /// Whether a learned policy begins with its model also where that was found no better than the rule.
+    pub trust_model: bool,
     /// Whether a conversation stays where the provider has its prompt, while that is worth more than a switch.
     pub sticky: bool,
     /// Who looks at cheap answers, and sends bad ones on; empty: nobody.
@@ -201,6 +215,25 @@ pub enum Policy {
     Weighted,
     /// Nobody: always the default route.
     Default,
+    /// A model that was trained on outcomes.
+    Learned,
+}
+
+/// What premium calls are spent for.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Wish {
+    /// This share of the calls, from 0 to 1.
+    Share(f64),
+    /// This part of what the premium route is better by, from 0 to 1, for as few premium calls as on the rows of training.
+    Quality(f64),
+    /// As many as this buys.
+    UsdPerDay(Usd),
+}
+
+impl Default for Wish {
+    fn default() -> Self {
+        Self::Share(0.3)
+    }
 }
 
 /// How long everything may take.

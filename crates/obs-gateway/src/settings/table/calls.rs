@@ -1,11 +1,11 @@
 //! Where calls go, how long they may take, and what they cost.
 use super::{Scalar, parse, put, scalar, unset};
 
-pub(super) const SCALARS: [Scalar; 29] = [
+pub(super) const SCALARS: [Scalar; 32] = [
     scalar(
         "router.policy",
         "complexity",
-        "Who decides where `auto` goes: complexity (rules on the structure of the prompt), weighted (chance, by the weights of the routes) or default (always \
+        "Who decides where `auto` goes: complexity (rules on the structure of the prompt), weighted (chance, by the weights of the routes), learned (the model of router.model) or default (always \
          the default route)",
         |s, v| put(&mut s.router.policy, parse::policy(v)),
     ),
@@ -14,6 +14,29 @@ pub(super) const SCALARS: [Scalar; 29] = [
         "0.5",
         "Score from which on a prompt is hard, 0 to 1; lower sends more to the premium route",
         |s, v| put(&mut s.router.threshold, parse::share(v)),
+    ),
+    unset(
+        "router.model",
+        "Model of the learned policy: a file that `gateway train` wrote",
+        |s, v| {
+            put(
+                &mut s.router.model,
+                parse::text(v).map(|path| Some(path.into())),
+            )
+        },
+    ),
+    scalar(
+        "router.wish",
+        "30%",
+        "What the learned policy spends premium calls for: a share of the calls such as 30%, a part of what the premium \
+         route is better by such as quality:90%, or dollars a day such as 20usd",
+        |s, v| put(&mut s.router.wish, parse::wish(v)),
+    ),
+    scalar(
+        "router.trust_model",
+        "false",
+        "Whether the learned policy begins with a model that was found no better than the rule: true or false",
+        |s, v| put(&mut s.router.trust_model, parse::boolean(v)),
     ),
     scalar(
         "router.sticky",

@@ -1,7 +1,7 @@
 //! How the gateway meets its callers, what it tells, and where it keeps answers.
 use super::{Scalar, parse, put, scalar, secret, unset};
 
-pub(super) const SCALARS: [Scalar; 18] = [
+pub(super) const SCALARS: [Scalar; 22] = [
     scalar(
         "server.listen",
         "127.0.0.1:8080",
@@ -66,6 +66,34 @@ pub(super) const SCALARS: [Scalar; 18] = [
         "auto",
         "text, json, or auto (text on a terminal, else json)",
         |s, v| put(&mut s.log.format, parse::log_format(v)),
+    ),
+    unset(
+        "log.file",
+        "File that an entry is written to for each call, as a line of JSON, and feedback on it; unset: none is",
+        |s, v| {
+            put(
+                &mut s.log.file,
+                parse::text(v).map(|path| Some(path.into())),
+            )
+        },
+    ),
+    scalar(
+        "log.max_bytes",
+        "128MiB",
+        "Size at which that file is put aside, and another begun",
+        |s, v| put(&mut s.log.max_bytes, parse::size(v)),
+    ),
+    scalar(
+        "log.files",
+        "8",
+        "How many such files are kept, the one that is written to included; 1 to 1000",
+        |s, v| put(&mut s.log.files, parse::count(v, 1000)),
+    ),
+    scalar(
+        "log.prompts",
+        "false",
+        "Whether entries have the text of prompts, for a model of words to be trained on: true or false",
+        |s, v| put(&mut s.log.prompts, parse::boolean(v)),
     ),
     scalar(
         "cache.store",
