@@ -66,6 +66,19 @@ const HARD: &str = "Prove that there are infinitely many primes p with p = 3 (mo
                     where the same argument fails for p = 1 (mod 4). Give every lemma with its proof.";
 
 #[tokio::test]
+async fn it_says_in_words_why_learned_times_to_live_are_what_they_are() {
+    let shown = Shown::of(settings(&[("OBS_CACHE_ADAPTIVE_TTL", "true")]));
+    shown.chat(&ask("auto", EASY)).await;
+    let ttls = &shown.live().await["cache"]["ttls"];
+    let ttl = ttls[0].as_str().unwrap();
+    assert!(
+        ttl.starts_with("chat auto: 3600.0s (as it was set"),
+        "{ttls}"
+    );
+    assert_eq!(ttls.as_array().map(Vec::len), Some(1));
+}
+
+#[tokio::test]
 async fn it_tells_what_was_done_and_why() {
     let shown = Shown::of(settings(&[]));
     let (cost, saved_by_route) = shown.chat(&ask("auto", EASY)).await;

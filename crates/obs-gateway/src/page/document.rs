@@ -135,7 +135,9 @@ impl Document<'_> {
             "hits": of.hits, "stale": of.stale, "coalesced": of.coalesced, "misses": of.misses,
             "bypassed": of.bypassed, "hit_rate": of.hit_rate(), "store_faults": of.store_faults,
             "entries": memory.map(|of| of.entries), "bytes": memory.map(|of| of.bytes),
-            "evictions": memory.map(|of| of.evictions),
+            "evictions": memory.map(|of| of.evictions), "negative": of.negative,
+            // why each learned time to live is what it is, in words
+            "ttls": of.ttls.iter().map(ToString::to_string).collect::<Vec<_>>(),
         })
     }
 
