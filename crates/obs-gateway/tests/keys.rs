@@ -402,3 +402,27 @@ fn keys_may_stand_in_a_file_of_their_own() {
         format!("{:?}", first.settings.keys)
     );
 }
+
+#[tokio::test]
+async fn a_key_for_routes_of_one_format_may_let_the_policy_choose_there() {
+    let file = "[[providers]]\nname = \"sim\"\nformat = \"simulated\"\n[[providers]]\nname = \"a\"\nformat = \"anthropic\"\n\
+                base_url = \"http://127.0.0.1:9\"\n[[routes]]\nname = \"small\"\nmodel = \"sim-small\"\n\
+                [[routes]]\nname = \"claude\"\nmodel = \"claude-opus-4-5\"\nprovider = \"a\"\n[simulated]\nlatency = 0";
+    let gateway = with_keys(file, &[("app", "models = [\"small\"]")], &[]).await;
+    let body =
+        json!({"model": "auto", "max_tokens": 9, "messages": [{"role": "user", "content": "hi"}]});
+    let chat = gateway
+        .chat(&body)
+        .bearer_auth("obs-app")
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(chat.status(), 200, "every route there is allowed");
+    let messages = gateway.post("/v1/messages", &body).bearer_auth("obs-app");
+    let messages = messages.send().await.unwrap();
+    assert_eq!(messages.status(), 403, "one of the routes there is not");
+    assert_eq!(
+        messages.json::<Value>().await.unwrap()["error"]["type"],
+        "permission_error"
+    );
+}

@@ -406,6 +406,19 @@ async fn a_long_wait_for_the_first_content_is_filled_with_pings() {
 }
 
 #[tokio::test]
+async fn what_a_stream_cost_is_told_behind_its_last_event() {
+    let (gateway, _, _) = mixed([streams(EVENTS)]).await;
+    let request = gateway.post(MESSAGES, &streamed("haiku", "Hi"));
+    let got = request.header("x-obs-report", "1").send().await.unwrap();
+    let body = got.text().await.unwrap();
+    let report = body.strip_prefix(EVENTS).expect("the events as they came");
+    assert!(
+        report.starts_with(": ") && report.contains("cost"),
+        "{report}"
+    );
+}
+
+#[tokio::test]
 async fn tokens_are_counted_by_the_provider() {
     let (gateway, provider, openai) = mixed([json_answer(200, &json!({"input_tokens": 14}))]).await;
     let got = gateway

@@ -519,6 +519,15 @@ fn providers_and_routes_are_read_from_the_file_and_stand_over_openais_variables(
 }
 
 #[test]
+fn anthropics_own_address_need_not_be_said() {
+    let text = "[[providers]]\nname = \"a\"\nformat = \"anthropic\"\n";
+    let loaded = given().file(text).load().unwrap();
+    let provider = &loaded.settings.providers[0];
+    assert_eq!(provider.format, Format::Anthropic);
+    assert_eq!(provider.base_url, "https://api.anthropic.com");
+}
+
+#[test]
 fn providers_and_routes_that_do_not_fit_are_refused() {
     let refused = |text: &str, wanted: &str| {
         let refusal = given().file(text).refusal();
@@ -567,6 +576,15 @@ fn providers_and_routes_that_do_not_fit_are_refused() {
     refused(
         "[[routes]]\nname = \"a\"\nmodel = \"m\"\nfallback = [\"a\"]\n",
         "route \"a\" is its own fallback",
+    );
+    refused(
+        "[[providers]]\nname = \"o\"\nbase_url = \"http://h\"\n[[providers]]\nname = \"c\"\nformat = \"anthropic\"\n\
+         [[routes]]\nname = \"a\"\nmodel = \"m\"\nfallback = [\"b\"]\n[[routes]]\nname = \"b\"\nmodel = \"n\"\nprovider = \"c\"\n",
+        "route \"a\": the provider of its fallback \"b\" has another format",
+    );
+    refused(
+        "[[providers]]\nname = \"a\"\nformat = \"grpc\"\n",
+        "expected openai, anthropic or simulated",
     );
     refused(
         "[[routes]]\nname = \"a\"\nmodel = \"m\"\ncontext = -1\n",

@@ -61,7 +61,7 @@ impl App {
     ) -> Result<Call<R>, Refusal> {
         let named = self.named(api, &request)?;
         if let Some(caller) = &asked.caller {
-            caller.check(request.model(), named, &self.stacks.names)?;
+            caller.check(api, request.model(), named, &self.stacks.names)?;
         }
         let namespace = self.stacks.names.namespace(api, request.operation(), named);
         let mut call = Call::new(request)

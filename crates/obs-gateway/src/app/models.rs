@@ -70,9 +70,12 @@ impl App {
     fn shows(&self, caller: Option<&Caller>, model: &Value) -> bool {
         let names = &self.stacks.names;
         let name = model["id"].as_str().unwrap_or_default();
-        let named = names.called(name);
-        let allows =
-            |caller: &Caller| named.is_some_and(|of| caller.check(name, of, names).is_ok());
+        // One interface where it may be used is enough to show it.
+        let at = |caller: &Caller, api| {
+            let named = names.called_at(api, name);
+            named.is_ok_and(|of| caller.check(api, name, of, names).is_ok())
+        };
+        let allows = |caller: &Caller| Api::ALL.into_iter().any(|api| at(caller, api));
         caller.is_none_or(allows)
     }
 }

@@ -9,6 +9,7 @@ use obs_core::AttemptListener;
 
 pub(crate) use self::issue::issue;
 use crate::{
+    api::Api,
     clock::WallClock,
     names::{Named, Names},
     refusal::Refusal,
@@ -132,10 +133,19 @@ impl Caller {
     }
 
     /// Refuses what it may not ask for.
-    pub(crate) fn check(&self, model: &str, named: Named, names: &Names) -> Result<(), Refusal> {
+    pub(crate) fn check(
+        &self,
+        api: Api,
+        model: &str,
+        named: Named,
+        names: &Names,
+    ) -> Result<(), Refusal> {
         let routes = names.routes();
         let allowed = match named {
-            Named::Auto => routes.iter().all(|of| self.may_take(&of.name, &of.model)),
+            Named::Auto => {
+                let mut here = routes.iter().filter(|of| of.speaks(api));
+                here.all(|of| self.may_take(&of.name, &of.model))
+            }
             Named::Route(at) => self.may_take(&routes[at].name, &routes[at].model),
             Named::Other => self.may_ask(model),
         };
@@ -158,7 +168,7 @@ impl Caller {
             return Ok(());
         }
         let message = format!(
-            "the key {:?} may not use this endpoint: only chat completions, embeddings and models",
+            "the key {:?} may not use this endpoint: only chat completions, responses, messages, embeddings and models",
             self.name()
         );
         Err(Refusal::new(StatusCode::FORBIDDEN, message).code("endpoint_not_allowed"))

@@ -2,6 +2,7 @@
 use std::collections::BTreeSet;
 
 use super::{Problems, Provider, Route, Settings, Store, problem::did_you_mean};
+use crate::api::Api;
 
 /// Most routes that a router has.
 const ROUTES: usize = 64;
@@ -46,6 +47,15 @@ pub(super) fn routes(given: &[(String, Route)], providers: &[Provider], problems
                 );
             } else if fallback == name {
                 problems.add(place, format!("route {name:?} is its own fallback"));
+            } else if let Some((_, next)) = given.iter().find(|(_, next)| next.name == *fallback)
+                && !share_an_api(route, next, providers)
+            {
+                problems.add(
+                    place,
+                    format!(
+                        "route {name:?}: the provider of its fallback {fallback:?} has another format, and nothing is translated"
+                    ),
+                );
             }
         }
     }
@@ -55,6 +65,23 @@ pub(super) fn routes(given: &[(String, Route)], providers: &[Provider], problems
             format!("there are more than {ROUTES} routes"),
         );
     }
+}
+
+/// Whether the providers of two routes understand the same requests. What is not known is told elsewhere.
+fn share_an_api(one: &Route, other: &Route, providers: &[Provider]) -> bool {
+    let format = |route: &Route| {
+        let mut all = providers.iter();
+        match &route.provider {
+            Some(name) => all.find(|provider| provider.name == *name),
+            None => all.next(),
+        }
+        .map(|provider| provider.format)
+    };
+    let (Some(one), Some(other)) = (format(one), format(other)) else {
+        return true;
+    };
+    let mut all = Api::ALL.into_iter();
+    all.any(|api| api.is_spoken(one) && api.is_spoken(other))
 }
 
 /// The routes that the scalars name are there.
