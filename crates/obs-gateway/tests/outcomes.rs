@@ -204,7 +204,7 @@ async fn a_log_that_cannot_be_written_is_refused_at_start() {
 #[tokio::test]
 async fn a_failed_call_and_one_that_was_left_have_entries_too() {
     let log = Log::new();
-    let slow = [("OBS_SIMULATED_LATENCY", "100")];
+    let slow = [("OBS_SIMULATED_LATENCY", "5")];
     let running = start(log.settings(&slow)).await;
     let failed = running.chat(&ask("nobody", "Who?")).send().await.unwrap();
     assert_eq!(failed.status(), 404);
@@ -324,4 +324,25 @@ async fn a_model_that_is_missing_or_broken_is_refused_at_start() {
     assert!(refused(Some(&file)).contains("cannot be read"));
     fs::write(&file, "{}").unwrap();
     assert!(refused(Some(&file)).contains("router.json"));
+}
+
+#[tokio::test]
+async fn a_comparison_of_routes_is_work_of_its_own_and_judges_both() {
+    let log = Log::new();
+    let shadows = [("OBS_ROUTER_SHADOW_SHARE", "1")];
+    let running = start(log.settings(&shadows)).await;
+    let response = running.chat(&ask("auto", "Who?")).send().await.unwrap();
+    response.bytes().await.unwrap();
+    stop(running).await;
+    let (entries, said) = log.read();
+    let [call, work] = &entries[..] else {
+        panic!("{entries:?}");
+    };
+    assert!(!call.work && work.work && work.call == call.call);
+    assert_eq!(&*work.attempts[0].purpose, "shadow");
+    assert!(work.paid().exact().is_some() && work.baseline.is_none());
+    let routes: Vec<_> = said.iter().map(|of| of.route.as_deref().unwrap()).collect();
+    assert_eq!(routes, ["cheap", "premium"]);
+    let is_of_it = |of: &Feedback| of.is_of(call) && of.by.as_deref() == Some("shadow");
+    assert!(said.iter().all(is_of_it));
 }
