@@ -3,6 +3,7 @@ use std::{ffi::OsString, path::PathBuf};
 
 use clap::{Arg, ArgMatches, Command, value_parser};
 
+pub use crate::replaying::{Outputs, Prove, Replay};
 use crate::{
     command::{self, Eval, Import, Train},
     settings::table::{SCALARS, Scalar},
@@ -33,6 +34,10 @@ pub enum Action {
     PrintConfig,
     /// Make a virtual key of this name.
     NewKey(String),
+    /// Say what would have been saved on the calls of a log.
+    Replay(Replay),
+    /// Show what is saved on public data.
+    Prove(Prove),
     /// Learn a routing model from a log.
     Train(Train),
     /// Say what a model is worth on a log.
@@ -65,6 +70,8 @@ impl Cli {
                 let name = new.get_one::<String>("name").cloned();
                 (Action::NewKey(name.unwrap_or_default()), new)
             }
+            Some(("replay", inner)) => (Action::Replay(Replay::of(inner)), inner),
+            Some(("prove", inner)) => (Action::Prove(Prove::of(inner)), inner),
             Some((_, inner)) => (Action::Serve, inner),
             None => (Action::Serve, &matches),
         };
@@ -106,6 +113,8 @@ fn command() -> Command {
         .subcommand(Command::new("serve").about("Serve, until told to stop (what happens without a command)"))
         .subcommand(Command::new("check-config").about("Say what is wrong with the settings, and do not start"))
         .subcommand(Command::new("print-config").about("Show what is in force and why, secrets masked"))
+        .subcommand(Replay::command())
+        .subcommand(Prove::command())
         .subcommand(key())
         .subcommand(command::train::command())
         .subcommand(command::eval::command())

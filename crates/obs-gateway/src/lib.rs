@@ -26,6 +26,7 @@ mod page;
 mod process;
 mod providers;
 mod refusal;
+mod replaying;
 mod routing;
 pub mod settings;
 mod shutdown;

@@ -37,7 +37,8 @@ where
         Action::Train(train) => return train.run(),
         Action::Eval(eval) => return eval.run(),
         Action::Import(import) => return import.run(),
-        Action::Serve | Action::CheckConfig | Action::PrintConfig => {}
+        Action::Prove(prove) => return prove.run(),
+        Action::Serve | Action::CheckConfig | Action::PrintConfig | Action::Replay(_) => {}
     }
     let sources = Sources {
         file: cli.config,
@@ -53,6 +54,10 @@ where
             return ExitCode::from(REFUSED);
         }
     };
+    if let Action::Replay(replay) = &cli.action {
+        warn_on_terminal(&loaded);
+        return replay.run(&loaded.settings);
+    }
     let runtime = match Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => {

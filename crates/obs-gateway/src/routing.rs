@@ -71,7 +71,7 @@ impl<R: LlmRequest> Policy<R> for Staying {
     }
 }
 
-/// Among the routes whose providers speak this. `None`: there are none, and every call passes through as it is.
+/// The router, with the budgets that bound it.
 pub(crate) fn layer(
     settings: &Settings,
     prices: &PriceTable,
@@ -79,6 +79,20 @@ pub(crate) fn layer(
     api: Api,
     outcomes: &Outcomes,
 ) -> Result<Option<Routing>, BuildError> {
+    with(settings, prices, api, Some(outcomes), |policy| {
+        spending.around(policy)
+    })
+}
+
+/// Among the routes whose providers speak this, with something around the policy. `None`: there are none, and every call
+/// passes through as it is.
+pub(crate) fn with<P>(
+    settings: &Settings,
+    prices: &PriceTable,
+    api: Api,
+    outcomes: Option<&Outcomes>,
+    around: impl FnOnce(Staying) -> P,
+) -> Result<Option<RouterLayer<P>>, BuildError> {
     let speaks = |route: &&settings::Route| api.has_route(settings, route.provider.as_deref());
     let here: Vec<_> = settings.routes.iter().filter(speaks).collect();
     if here.is_empty() {
@@ -100,7 +114,7 @@ pub(crate) fn layer(
             Deciding::Weighted(Weighted::new(weights))
         }
         settings::Policy::Default => Deciding::Default,
-        settings::Policy::Learned => match outcomes.learning() {
+        settings::Policy::Learned => match outcomes.and_then(Outcomes::learning) {
             Some(learning) => Deciding::Learned(learning.clone()),
             // There are routes: so there is one.
             None => Deciding::Default,
@@ -140,7 +154,7 @@ pub(crate) fn layer(
         true => Staying::Sticky(Sticky::new(policy, &routes)),
         false => Staying::Free(policy),
     };
-    let mut router = RouterLayer::try_new(spending.around(policy), routes)
+    let mut router = RouterLayer::try_new(around(policy), routes)
         .map_err(|error| BuildError::new(format!("[[routes]]: {error}")))?
         .commit(of.commit)
         .retries(Retries::new(of.retries));

@@ -341,7 +341,7 @@ fn server(base_url: &str) -> Option<(String, u16)> {
 }
 
 /// The bundled prices, over them the simulated ones, the user's file, and what routes say themselves.
-fn prices(settings: &Settings) -> PriceTable {
+pub(crate) fn prices(settings: &Settings) -> PriceTable {
     let mut prices = PriceTable::bundled();
     if settings
         .providers

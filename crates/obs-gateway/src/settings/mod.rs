@@ -29,4 +29,5 @@ pub use self::{
         Wish,
     },
 };
+pub(crate) use self::implied::OPENAI_MODELS;
 pub(crate) use self::{parse::name, secret::mask_url};

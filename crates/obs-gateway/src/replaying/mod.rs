@@ -1,0 +1,8 @@
+//! What the program does besides serving: it says what was, or would have been, saved.
+mod layers;
+mod output;
+mod prove;
+mod replay;
+mod sweep;
+
+pub use self::{output::Outputs, prove::Prove, replay::Replay};
