@@ -4,10 +4,7 @@ use std::{fmt, sync::Arc, time::SystemTime};
 use obs_apm::{Config, Telemetry};
 use obs_core::Background;
 
-use crate::{
-    app::App, clock::WallClock, counts::Counts, gateway::Gateway, keys::Keys, outcomes::Outcomes,
-    page::Page, settings::Settings, stack::Stacks,
-};
+use crate::{clock::WallClock, gateway::Gateway, lasting::Lasting, live::Live, settings::Settings};
 
 /// Most writes to a store that are under way at a time.
 const BACKGROUND: u32 = 1024;
@@ -57,37 +54,10 @@ impl Builder {
         let alone = || Config::new().no_listener().no_console().variables(|_| None);
         let telemetry = self.telemetry.unwrap_or_else(|| Telemetry::build(alone()));
         let background = Background::new(BACKGROUND);
-        let outcomes = Outcomes::new(&self.settings, &telemetry, &self.clock)?;
-        let stacks = Stacks::new(
-            &self.settings,
-            &telemetry,
-            &self.clock,
-            &background,
-            &outcomes,
-        )?;
-        let page = Page::new(
-            &self.settings,
-            stacks.figures.clone(),
-            &telemetry,
-            &self.clock,
-        );
-        page.mount();
-        let propagator = telemetry.propagator();
-        let counts = Counts::new(&telemetry.metrics());
-        let keys = stacks
-            .key_budgets(&self.settings, &telemetry, &self.clock, &background)
-            .and_then(|budgets| Keys::new(&self.settings, &budgets, &self.clock));
-        let app = App::new(
-            &self.settings,
-            stacks,
-            propagator,
-            &self.clock,
-            page,
-            counts,
-            keys,
-        );
-        let app = Arc::new(app);
-        Ok(Gateway::new(self.settings, telemetry, background, app))
+        let lasting = Arc::new(Lasting::new(telemetry, background, self.clock));
+        let now = lasting.make(self.settings, None)?;
+        lasting.show(&now);
+        Ok(Gateway::new(lasting, Live::new(now)))
     }
 }
 

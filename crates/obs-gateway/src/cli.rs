@@ -1,7 +1,7 @@
 //! The command line: a flag for each setting, made from their one table.
 use std::{ffi::OsString, path::PathBuf};
 
-use clap::{Arg, ArgMatches, Command, value_parser};
+use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
 pub use crate::replaying::{Outputs, Prove, Replay};
 use crate::{
@@ -44,6 +44,13 @@ pub enum Action {
     Eval(Eval),
     /// Make a log of calls of another gateway's.
     Import(Import),
+    /// Write a file of settings to begin with.
+    Init {
+        /// Where.
+        file: PathBuf,
+        /// Over one that is there.
+        force: bool,
+    },
 }
 
 impl Cli {
@@ -65,6 +72,14 @@ impl Cli {
             Some(("train", inner)) => (Action::Train(Train::read(inner)), inner),
             Some(("eval", inner)) => (Action::Eval(Eval::read(inner)), inner),
             Some(("import", inner)) => (Action::Import(Import::read(inner)), inner),
+            Some(("init", inner)) => {
+                let file = inner.get_one::<PathBuf>("file").cloned();
+                let action = Action::Init {
+                    file: file.unwrap_or_else(|| "gateway.toml".into()),
+                    force: inner.get_flag("force"),
+                };
+                (action, inner)
+            }
             Some(("key", inner)) => {
                 let new = inner.subcommand_matches("new").unwrap_or(inner);
                 let name = new.get_one::<String>("name").cloned();
@@ -119,9 +134,28 @@ fn command() -> Command {
         .subcommand(command::train::command())
         .subcommand(command::eval::command())
         .subcommand(command::import::command())
+        .subcommand(init())
         .disable_help_subcommand(true)
         .subcommand_required(false)
         .after_help(after_help())
+}
+
+fn init() -> Command {
+    let file = Arg::new("file")
+        .value_name("FILE")
+        .value_parser(value_parser!(PathBuf))
+        .default_value("gateway.toml")
+        .help("Where");
+    let force = Arg::new("force")
+        .long("force")
+        .action(ArgAction::SetTrue)
+        .help("Also over a file that is there");
+    Command::new("init")
+        .about(
+            "Write a file of settings to begin with: all of them, at their defaults, commented out",
+        )
+        .arg(file)
+        .arg(force)
 }
 
 fn key() -> Command {

@@ -1,8 +1,11 @@
 //! What the gateway itself counts: what it refuses before any layer sees it, and what its operator asks of it.
-use std::sync::Arc;
+use std::{
+    sync::Arc,
+    time::{SystemTime, UNIX_EPOCH},
+};
 
 use http::StatusCode;
-use obs_metrics::{Count, Metrics};
+use obs_metrics::{Count, Level, Metrics};
 use opentelemetry::KeyValue;
 
 /// The statuses that are counted by themselves; any other is `other`.
@@ -27,7 +30,16 @@ const STATUSES: [(u16, &str); 13] = [
 pub(crate) struct Counts {
     refused: [Count; STATUSES.len() + 1],
     admin: [[Count; Outcome::ALL.len()]; Action::ALL.len()],
+    connections: Level,
+    reloaded: Count,
+    reloads_refused: Count,
+    /// Seconds since 1970.
+    settings_since: Level,
 }
+
+/// A connection that is open, until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Connection(Arc<Counts>);
 
 /// What an operator asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,7 +87,45 @@ impl Counts {
                 }
             }
         });
+        let of = counts.clone();
+        let what = "Connections to the API that are open.";
+        metrics.up_down("gateway_connections", what, move |tell| {
+            tell(&[], of.connections.get())
+        });
+        let of = counts.clone();
+        let what = "Settings that were loaded again, by whether they were taken.";
+        metrics.counter("gateway_config_reloads_total", what, move |tell| {
+            for (outcome, count) in [("done", &of.reloaded), ("refused", &of.reloads_refused)] {
+                tell(&[KeyValue::new("outcome", outcome)], count.get());
+            }
+        });
+        let of = counts.clone();
+        let (name, what) = (
+            "gateway_config_last_success_timestamp_seconds",
+            "When the settings that are in force were taken, in seconds since 1970.",
+        );
+        metrics.up_down(name, what, move |tell| tell(&[], of.settings_since.get()));
         counts
+    }
+
+    /// New settings are in force from now on.
+    pub(crate) fn settings(&self, now: SystemTime) {
+        let since = now.duration_since(UNIX_EPOCH).unwrap_or_default();
+        let since = i64::try_from(since.as_secs()).unwrap_or(i64::MAX);
+        self.settings_since.set(since);
+    }
+
+    /// Settings were loaded again, and taken or not.
+    pub(crate) fn reload(&self, taken: Outcome) {
+        match taken {
+            Outcome::Done => self.reloaded.inc(),
+            Outcome::Refused | Outcome::Failed => self.reloads_refused.inc(),
+        }
+    }
+
+    pub(crate) fn connection(self: &Arc<Self>) -> Connection {
+        self.connections.inc();
+        Connection(self.clone())
     }
 
     pub(crate) fn refused(&self, status: StatusCode) {
@@ -87,6 +137,12 @@ impl Counts {
 
     pub(crate) fn admin(&self, action: Action, outcome: Outcome) {
         self.admin[action as usize][outcome as usize].inc();
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.0.connections.dec();
     }
 }
 

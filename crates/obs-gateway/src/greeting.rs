@@ -6,15 +6,19 @@ use crate::{
     settings::{Format, Settings, Store, mask_url},
 };
 
-fn listening(settings: &Settings, api: &str) -> String {
+fn listening(settings: &Settings, url: &str) -> String {
     let spoken = |of: &Api| settings.providers.iter().any(|p| of.is_spoken(p.format));
     let spoken: Vec<_> = Api::ALL.iter().filter(|of| spoken(of)).collect();
     let names: Vec<_> = spoken.iter().map(|of| format!("{of}'s")).collect();
-    format!("listening on http://{api}/v1 ({} API)", names.join(" and "))
+    format!("listening on {url}/v1 ({} API)", names.join(" and "))
 }
 
 pub(crate) fn lines(settings: &Settings, telemetry: &Telemetry, api: &str) -> Vec<String> {
-    let mut lines = vec![listening(settings, api)];
+    let scheme = match settings.server.tls_cert {
+        Some(_) => "https",
+        None => "http",
+    };
+    let mut lines = vec![listening(settings, &format!("{scheme}://{api}"))];
     for provider in &settings.providers {
         let name = &provider.name;
         lines.push(match provider.format {
@@ -74,7 +78,7 @@ pub(crate) fn lines(settings: &Settings, telemetry: &Telemetry, api: &str) -> Ve
         },
     });
     lines.push(format!(
-        "try: curl -i http://{api}/v1/chat/completions -H 'content-type: application/json' -d '{{\"model\":\"{}\",\
+        "try: curl -i {scheme}://{api}/v1/chat/completions -H 'content-type: application/json' -d '{{\"model\":\"{}\",\
          \"messages\":[{{\"role\":\"user\",\"content\":\"Why is the sky blue?\"}}]}}'",
         if settings.routes.is_empty() { "…" } else { "auto" }
     ));

@@ -1,17 +1,9 @@
-//! Where connections come from, and how they are served until the gateway is told to stop.
-use std::{future::Future, io, pin::pin, time::Duration};
+//! Where connections come from.
+use std::io;
 
 pub use axum::serve::Listener;
-use hyper_util::{
-    rt::{TokioExecutor, TokioIo, TokioTimer},
-    server::{conn::auto, graceful::GracefulShutdown},
-    service::TowerToHyperService,
-};
-use tokio::{io::DuplexStream, sync::mpsc, task::JoinSet, time::timeout};
+use tokio::{io::DuplexStream, sync::mpsc};
 
-/// For how long a connection may stay without (complete) headers of a request: longer than load balancers keep theirs
-/// open, so that they are the ones who close.
-const HEADERS: Duration = Duration::from_secs(75);
 /// Bytes that a connection in memory holds each way.
 const IN_MEMORY: usize = 64 << 10;
 
@@ -58,37 +50,4 @@ impl Listener for InMemory {
     fn local_addr(&self) -> io::Result<()> {
         Ok(())
     }
-}
-
-/// Serves until `stop` completes, then finishes what is in flight, for at most `drain`. What is open by then is
-/// dropped. `true`: nothing was.
-pub(crate) async fn serve<L: Listener>(
-    mut listener: L,
-    app: axum::Router,
-    stop: impl Future<Output = ()>,
-    drain: Duration,
-) -> bool {
-    let mut http = auto::Builder::new(TokioExecutor::new());
-    http.http1()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEADERS);
-    http.http2().timer(TokioTimer::new());
-    let graceful = GracefulShutdown::new();
-    let mut open = JoinSet::new();
-    let mut stop = pin!(stop);
-    loop {
-        let connection = tokio::select! {
-            biased;
-            () = &mut stop => break,
-            (connection, _) = listener.accept() => connection,
-            Some(_) = open.join_next() => continue,
-        };
-        let service = TowerToHyperService::new(app.clone());
-        let serving = http.serve_connection_with_upgrades(TokioIo::new(connection), service);
-        let serving = graceful.watch(serving.into_owned());
-        // Errors of a connection are the client's: it left, or spoke no HTTP.
-        open.spawn(async move { drop(serving.await) });
-    }
-    drop(listener);
-    timeout(drain, graceful.shutdown()).await.is_ok()
 }

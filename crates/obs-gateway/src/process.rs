@@ -1,5 +1,10 @@
 //! The gateway as a process: command line, log, signals.
-use std::{ffi::OsString, process::ExitCode};
+use std::{
+    ffi::OsString,
+    io::{self, Write},
+    path::Path,
+    process::ExitCode,
+};
 
 use axum::serve::ListenerExt;
 use obs_apm::Config;
@@ -37,6 +42,7 @@ where
         Action::Train(train) => return train.run(),
         Action::Eval(eval) => return eval.run(),
         Action::Import(import) => return import.run(),
+        Action::Init { file, force } => return init(file, *force),
         Action::Prove(prove) => return prove.run(),
         Action::Serve | Action::CheckConfig | Action::PrintConfig | Action::Replay(_) => {}
     }
@@ -80,7 +86,39 @@ where
             for warning in &loaded.warnings {
                 warn!("{warning}");
             }
-            runtime.block_on(serve(loaded.settings, environment))
+            runtime.block_on(serve(loaded.settings, environment, sources))
+        }
+    }
+}
+
+/// Never over a file that is there, unless it is meant.
+fn init(file: &Path, force: bool) -> ExitCode {
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true);
+    match force {
+        true => options.create(true).truncate(true),
+        false => options.create_new(true),
+    };
+    let text = settings::example::example();
+    let written = options
+        .open(file)
+        .and_then(|mut open| open.write_all(text.as_bytes()));
+    match written {
+        Ok(()) => {
+            let file = file.display();
+            println!("wrote {file}: change it, and run `gateway --config {file}`");
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            let hint = match error.kind() {
+                io::ErrorKind::AlreadyExists => ": take another name, or --force",
+                _ => "",
+            };
+            eprintln!(
+                "gateway: {} cannot be written: {error}{hint}",
+                file.display()
+            );
+            ExitCode::from(REFUSED)
         }
     }
 }
@@ -134,7 +172,7 @@ fn count(of: usize, what: &str) -> String {
     format!("{of} {what}{plural}")
 }
 
-async fn serve(settings: Settings, environment: Environment) -> ExitCode {
+async fn serve(settings: Settings, environment: Environment, sources: Sources) -> ExitCode {
     let address = settings.server.listen;
     let listener = match TcpListener::bind(address).await {
         Ok(listener) => listener,
@@ -184,7 +222,16 @@ async fn serve(settings: Settings, environment: Environment) -> ExitCode {
         shutdown::asked().await;
         shutdown::asked().await;
     };
+    // Whoever asks before this line ends the process: it is what the signal is for elsewhere.
+    let mut hangups = shutdown::Hangups::new();
+    let reloads = async {
+        loop {
+            hangups.next().await;
+            reload(&gateway, &sources).await;
+        }
+    };
     let clean = tokio::select! {
+        () = reloads => false,
         clean = gateway.serve(listener, shutdown::asked()) => clean,
         // Who asks again does not want to wait.
         () = asked_twice => false,
@@ -194,5 +241,37 @@ async fn serve(settings: Settings, environment: Environment) -> ExitCode {
     match clean {
         true => ExitCode::SUCCESS,
         false => ExitCode::FAILURE,
+    }
+}
+
+/// Takes the settings as they are now. Where they are of no use, those of before stay.
+async fn reload(gateway: &Gateway, sources: &Sources) {
+    let sources = sources.clone();
+    // It reads files.
+    let loaded = tokio::task::spawn_blocking(move || load(&sources)).await;
+    let loaded = match loaded {
+        Ok(Ok(loaded)) => loaded,
+        Ok(Err(problems)) => {
+            for problem in problems.iter() {
+                error!("the settings stay as they were: {problem}");
+            }
+            return gateway.reload_refused();
+        }
+        Err(panic) => {
+            error!("the settings stay as they were: loading them failed: {panic}");
+            return gateway.reload_refused();
+        }
+    };
+    for warning in &loaded.warnings {
+        warn!("{warning}");
+    }
+    match gateway.reload(loaded.settings) {
+        Ok(stays) => {
+            for stays in stays {
+                warn!("{stays}");
+            }
+            info!("the settings were loaded again");
+        }
+        Err(error) => error!("the settings stay as they were: {error}"),
     }
 }

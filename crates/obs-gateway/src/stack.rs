@@ -27,6 +27,7 @@ use crate::{
     limits::LimitsLayer,
     names::Names,
     outcomes::Outcomes,
+    outlast::Kept,
     providers::{Providers, Speaking},
     routing::{self, Routing},
     settings::{Format, Settings, Store},
@@ -50,8 +51,10 @@ pub(crate) struct Stacks {
     pub(crate) figures: Figures,
     /// What became of calls.
     pub(crate) outcomes: Arc<Outcomes>,
+    /// Who pays, where there are budgets.
+    pub(crate) spending: Spending,
     /// The connection to Redis, where answers are kept there.
-    redis: Option<Redis>,
+    pub(crate) redis: Option<Redis>,
 }
 
 /// The stacks of an endpoint that answers with text.
@@ -102,46 +105,76 @@ impl Stacks {
         clock: &WallClock,
         background: &Background,
         outcomes: &Arc<Outcomes>,
+        before: Option<(&Settings, &Self)>,
     ) -> Result<Self, BuildError> {
         let providers = Providers::new(settings, clock, &telemetry.propagator())?;
         let names = Names::new(settings, &providers);
         let prices = prices(settings);
         let metrics = telemetry.metrics();
         providers.count(&metrics);
-        let stores = Stores::new(settings, background)?;
-        let cache = stores
-            .both
-            .map(|store| kept::layer(settings, clock, background, store));
+        let kept = Kept::new(settings, before);
+        let stores = Stores::new(settings, background, &kept)?;
         let api = if names.speaks(Api::OpenAi) {
             Api::OpenAi
         } else {
             Api::Anthropic
         };
         let redis = stores.connection.as_ref();
-        let spending = Spending::new(settings, telemetry, clock, redis, background);
+        let spending = match kept.spending {
+            Some(spending) => spending.clone(),
+            None => Spending::new(settings, telemetry, clock, redis, background),
+        };
         let routed = |api| {
             let router = routing::layer(settings, &prices, &spending, api, outcomes)?;
             Ok::<_, BuildError>(router.map(|router| router.metrics(&metrics)))
         };
         let layers = Layers {
             api,
-            apm: apm(settings, telemetry, clock, api),
-            timeout: TimeoutLayer::try_new(settings.timeout.total)
-                .map_err(|error| BuildError::new(format!("timeout.total: {error}")))?
-                .grace(settings.timeout.grace)
-                .metrics(&metrics),
-            cache: cache.map(|cache| cache.metrics(&metrics)),
-            router: routed(api)?,
+            apm: match kept.apm(0) {
+                Some(apm) => apm.clone(),
+                None => apm(settings, telemetry, clock, api),
+            },
+            timeout: match kept.timeout {
+                Some(timeout) => timeout.clone(),
+                None => TimeoutLayer::try_new(settings.timeout.total)
+                    .map_err(|error| BuildError::new(format!("timeout.total: {error}")))?
+                    .grace(settings.timeout.grace)
+                    .metrics(&metrics),
+            },
+            cache: match kept.cache {
+                Some(cache) => cache.clone(),
+                None => {
+                    let cache = stores
+                        .both
+                        .map(|store| kept::layer(settings, clock, background, store));
+                    cache.map(|cache| cache.metrics(&metrics))
+                }
+            },
+            router: match kept.router(0) {
+                Some(router) => Some(router.clone()),
+                None => routed(api)?,
+            },
             cascade: Cascade::new(&settings.router.cascade),
             shadow: comparing::layer(settings, api, &spending, background, &metrics, outcomes),
             spending: spending.clone(),
             goes_on: settings.routes.iter().any(|route| route.prefill),
-            hedge: hedge(settings).map(|hedge| hedge.metrics(&metrics)),
+            hedge: match kept.hedge {
+                Some(hedge) => hedge.clone(),
+                None => hedge(settings).map(|hedge| hedge.metrics(&metrics)),
+            },
             limits: LimitsLayer::new(settings, names.routes(), api).metrics(&metrics),
             attempts: AttemptLayer::new(prices.clone()).enveloped(),
         };
         let second = layers.other(settings, &names, |api| {
-            Ok((apm(settings, telemetry, clock, api), routed(api)?))
+            let apm = match kept.apm(1) {
+                Some(apm) => apm.clone(),
+                None => apm(settings, telemetry, clock, api),
+            };
+            let router = match kept.router(1) {
+                Some(router) => Some(router.clone()),
+                None => routed(api)?,
+            };
+            Ok((apm, router))
         })?;
         let each = [Some(&layers), (!are_one(settings)).then_some(&second)];
         let each = || each.iter().copied().flatten();
@@ -170,20 +203,17 @@ impl Stacks {
             names,
             outcomes: outcomes.clone(),
             redis: stores.connection,
+            spending,
         })
     }
 
-    /// What virtual keys may spend, shared through Redis where answers are; `None`: there are no keys.
+    /// What virtual keys may spend, shared through Redis where answers are.
     pub(crate) fn key_budgets(
         &self,
-        settings: &Settings,
         telemetry: &Telemetry,
         clock: &WallClock,
         background: &Background,
-    ) -> Option<Budgets> {
-        if settings.keys.is_empty() {
-            return None;
-        }
+    ) -> Budgets {
         let clock = clock.clone();
         let budgets = Budgets::builder("key", [])
             .clock(move || clock.now())
@@ -192,7 +222,7 @@ impl Stacks {
             Some(redis) => budgets.shared(redis.clone(), background.clone()),
             None => budgets,
         };
-        Some(budgets.build())
+        budgets.build()
     }
 }
 
@@ -383,8 +413,16 @@ struct Stores {
 }
 
 impl Stores {
-    fn new(settings: &Settings, background: &Background) -> Result<Self, BuildError> {
+    fn new(
+        settings: &Settings,
+        background: &Background,
+        kept: &Kept<'_>,
+    ) -> Result<Self, BuildError> {
         let of = &settings.cache;
+        if let Some(before) = kept.stores {
+            let (memory, redis) = (before.figures.memory.clone(), before.figures.redis.clone());
+            return Ok(Self::of(memory, redis, before.redis.clone()));
+        }
         let memory = || Memory::new(of.max_bytes as u64);
         let (memory, connection) = match &of.store {
             Store::Off => (None, None),
@@ -402,18 +440,22 @@ impl Stores {
         let redis = connection
             .clone()
             .map(|redis| RedisStore::with_codec(redis, background.clone(), kept::codec(of)));
+        Ok(Self::of(memory, redis, connection))
+    }
+
+    fn of(memory: Option<Memory>, redis: Option<RedisStore>, connection: Option<Redis>) -> Self {
         let both = match (memory.clone(), redis.clone()) {
             (None, None) => None,
             (Some(memory), None) => Some(BoxStore::new(memory)),
             (None, Some(redis)) => Some(BoxStore::new(redis)),
             (Some(memory), Some(redis)) => Some(BoxStore::new(Tiered::new(memory, redis))),
         };
-        Ok(Self {
+        Self {
             memory,
             redis,
             connection,
             both,
-        })
+        }
     }
 }
 

@@ -141,6 +141,7 @@ async fn a_key_asks_for_its_models_alone() {
         ("one", "models = [\"cheap\", \"sim-embed\"]"),
         ("both", "models = [\"cheap\", \"sim-large\"]"),
         ("all", ""),
+        ("chosen", "models = [\"auto\"]"),
     ];
     let gateway = with_keys(QUICK, &keys, &[]).await;
     let status = async |who: &str, model: &str| {
@@ -161,6 +162,9 @@ async fn a_key_asks_for_its_models_alone() {
         ("one", "gpt-1", 403),
         ("both", "premium", 200),
         ("both", "auto", 200),
+        ("one", "auto", 403),
+        ("chosen", "auto", 200),
+        ("chosen", "cheap", 403),
         ("all", "auto", 200),
         ("all", "sim-large", 200),
     ] {

@@ -23,6 +23,24 @@ fn text(bytes: &[u8]) -> String {
 }
 
 #[test]
+fn settings_to_begin_with_are_written_once_and_are_good() {
+    let dir = std::env::temp_dir().join(format!("gateway-init-{}.toml", std::process::id()));
+    let file = dir.to_str().unwrap();
+    let made = output(&["init", file]);
+    assert!(made.status.success(), "{}", text(&made.stderr));
+    let checked = output(&["check-config", "--config", file]);
+    assert!(checked.status.success(), "{}", text(&checked.stderr));
+    std::fs::write(file, "# mine").unwrap();
+    let again = output(&["init", file]);
+    assert_eq!(again.status.code(), Some(2));
+    assert!(text(&again.stderr).contains("--force"));
+    assert_eq!(std::fs::read_to_string(file).unwrap(), "# mine");
+    assert!(output(&["init", file, "--force"]).status.success());
+    assert!(std::fs::read_to_string(file).unwrap().contains("[server]"));
+    std::fs::remove_file(file).unwrap();
+}
+
+#[test]
 fn a_new_key_is_shown_beside_what_the_settings_want_of_it() {
     let made = output(&["key", "new", "mobile"]);
     assert!(made.status.success());

@@ -24,19 +24,21 @@ pub(super) async fn admit(
             }
             next.run(request).await
         }
-        Err(refusal) => {
-            let id = app.calls.next();
-            tracing::info!(call = &*id, status = refusal.status().as_u16(), %refusal, "refused");
-            let own = request.headers().get(REQUEST_ID).cloned();
-            let api = Api::of_request(request.uri(), request.headers());
-            let mut response = errors::refusal(api, &refusal);
-            told::call(response.headers_mut(), &id);
-            if let Some(own) = own {
-                response.headers_mut().insert(REQUEST_ID, own);
-            }
-            response
-        }
+        Err(refusal) => refuse(&app, &request, &refusal),
     }
+}
+
+/// Refuses a request before its handler sees it, in the shape of the API that was called.
+pub(super) fn refuse(app: &App, request: &Request, refusal: &Refusal) -> Response {
+    let id = app.lasting.calls.next();
+    tracing::info!(call = &*id, status = refusal.status().as_u16(), %refusal, "refused");
+    let api = Api::of_request(request.uri(), request.headers());
+    let mut response = errors::refusal(api, refusal);
+    told::call(response.headers_mut(), &id);
+    if let Some(own) = request.headers().get(REQUEST_ID) {
+        response.headers_mut().insert(REQUEST_ID, own.clone());
+    }
+    response
 }
 
 impl App {

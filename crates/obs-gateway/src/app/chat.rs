@@ -33,7 +33,7 @@ pub(super) async fn answer<E: Endpoint>(State(app): State<Arc<App>>, request: Re
         // Some providers of OpenAI's interface have others besides.
         return forward::pass(State(app), request).await;
     }
-    let id = app.calls.next();
+    let id = app.lasting.calls.next();
     let own = request.headers().get(REQUEST_ID).cloned();
     let answered = ask::<E>(&app, &id, request).await;
     call::named(E::API, &id, own.as_ref(), answered)

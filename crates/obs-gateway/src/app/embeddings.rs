@@ -15,7 +15,7 @@ use super::{
 use crate::{api::Api, headers::REQUEST_ID, refusal::Refusal};
 
 pub(super) async fn answer(State(app): State<Arc<App>>, request: Request) -> Response {
-    let id = app.calls.next();
+    let id = app.lasting.calls.next();
     let own = request.headers().get(REQUEST_ID).cloned();
     call::named(
         Api::OpenAi,

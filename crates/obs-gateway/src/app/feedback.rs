@@ -33,7 +33,7 @@ struct Given {
 }
 
 pub(super) async fn give(State(app): State<Arc<App>>, request: Request) -> Response {
-    let id = app.calls.next();
+    let id = app.lasting.calls.next();
     let own = request.headers().get(REQUEST_ID).cloned();
     call::named(Api::OpenAi, &id, own.as_ref(), take(&app, request).await)
 }

@@ -27,7 +27,7 @@ use crate::{
 
 /// Passes a request on to the first provider that speaks its interface, and its answer back, byte for byte.
 pub(super) async fn pass(State(app): State<Arc<App>>, request: Request) -> Response {
-    let id = app.calls.next();
+    let id = app.lasting.calls.next();
     let own = request.headers().get(REQUEST_ID).cloned();
     let api = Api::of_request(request.uri(), request.headers());
     call::named(

@@ -1,5 +1,5 @@
 //! Whether it lives, and whether it wants requests.
-use std::sync::{Arc, atomic::Ordering::Relaxed};
+use std::sync::Arc;
 
 use axum::{Json, extract::State};
 use http::StatusCode;
@@ -15,7 +15,7 @@ pub(super) async fn alive() -> Json<Value> {
 /// It wants requests, until it shuts down. Stores and providers do not count: it answers without the former, and says
 /// what is wrong with the latter.
 pub(super) async fn ready(State(app): State<Arc<App>>) -> (StatusCode, Json<Value>) {
-    match app.draining.load(Relaxed) {
+    match app.lasting.is_draining() {
         false => (StatusCode::OK, Json(json!({"status": "ready"}))),
         true => (
             StatusCode::SERVICE_UNAVAILABLE,

@@ -13,18 +13,12 @@ mod forward;
 mod health;
 mod line;
 mod models;
+mod room;
 mod told;
 
-pub(crate) use self::line::LEFT;
+pub(crate) use self::{admin::Recent, line::LEFT, room::Room};
 
-use std::{
-    any::Any,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering::Relaxed},
-    },
-    time::Duration,
-};
+use std::{any::Any, sync::Arc, time::Duration};
 
 use axum::{
     Router,
@@ -42,10 +36,8 @@ use tracing::error;
 
 use crate::{
     api::Api,
-    call_id::CallIds,
-    clock::WallClock,
-    counts::Counts,
     keys::Keys,
+    lasting::Lasting,
     page::Page,
     refusal::Refusal,
     settings::Settings,
@@ -58,14 +50,13 @@ use crate::{
 pub(crate) struct App {
     stacks: Stacks,
     tenants: Tenants,
-    calls: CallIds,
     max_body: usize,
     keep_alive: Option<Duration>,
     models: models::Models,
     propagator: Propagator,
-    draining: AtomicBool,
     page: Arc<Page>,
-    counts: Arc<Counts>,
+    lasting: Arc<Lasting>,
+    room: Room,
     admin: Option<admin::Admin>,
     keys: Option<Keys>,
 }
@@ -74,22 +65,20 @@ impl App {
     pub(crate) fn new(
         settings: &Settings,
         stacks: Stacks,
-        propagator: Propagator,
-        clock: &WallClock,
+        lasting: Arc<Lasting>,
         page: Arc<Page>,
-        counts: Arc<Counts>,
         keys: Option<Keys>,
+        room: Room,
     ) -> Self {
         Self {
-            propagator,
+            propagator: lasting.telemetry.propagator(),
             tenants: Tenants::new(settings.server.tenant, secret(settings)),
-            calls: CallIds::new(),
             max_body: settings.server.max_body,
             keep_alive: settings.server.keep_alive,
-            models: models::Models::new(settings, clock),
-            draining: AtomicBool::new(false),
+            models: models::Models::new(settings, &lasting.clock),
             page,
-            counts,
+            lasting,
+            room,
             keys,
             admin: settings.admin.token.as_ref().map(admin::Admin::new),
             stacks,
@@ -101,9 +90,12 @@ impl App {
         self.stacks.outcomes.finish(limit)
     }
 
-    /// From now on it says that it is not ready.
-    pub(crate) fn drain(&self) {
-        self.draining.store(true, Relaxed);
+    pub(crate) fn stacks(&self) -> &Stacks {
+        &self.stacks
+    }
+
+    pub(crate) fn room(&self) -> &Room {
+        &self.room
     }
 }
 
@@ -133,6 +125,7 @@ pub(crate) fn router(app: &Arc<App>) -> Router {
             get(models::one).fallback(forward::pass),
         )
         .route("/v1/{*path}", axum::routing::any(forward::pass))
+        .layer(middleware::from_fn_with_state(app.clone(), room::bounded))
         .layer(middleware::from_fn_with_state(app.clone(), admit::admit));
     Router::new()
         .route("/healthz", get(health::alive))
@@ -168,7 +161,7 @@ async fn traced(State(app): State<Arc<App>>, request: Request, next: Next) -> Re
 async fn counted(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let response = next.run(request).await;
     if response.extensions().get::<errors::Refused>().is_some() {
-        app.counts.refused(response.status());
+        app.lasting.counts.refused(response.status());
     }
     response
 }

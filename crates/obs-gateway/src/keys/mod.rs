@@ -11,7 +11,7 @@ pub(crate) use self::issue::issue;
 use crate::{
     api::Api,
     clock::WallClock,
-    names::{Named, Names},
+    names::{AUTO, Named, Names},
     refusal::Refusal,
     settings::{Settings, VirtualKey},
     tenant::CREDENTIALS,
@@ -41,22 +41,18 @@ pub(crate) struct Caller {
 }
 
 impl Keys {
-    /// `None`: there are no keys, and callers are told apart by their credentials.
-    pub(crate) fn new(settings: &Settings, budgets: &Budgets, clock: &WallClock) -> Option<Self> {
-        if settings.keys.is_empty() {
-            return None;
-        }
+    pub(crate) fn new(settings: &Settings, budgets: &Budgets, clock: &WallClock) -> Self {
         let key = |of: &VirtualKey| {
             budgets.limit(&of.name, limits(of));
             let tenant = of.tenant.clone().unwrap_or_else(|| of.name.clone());
             let of = of.clone();
             (of.hash, Arc::new(Key { of, tenant }))
         };
-        Some(Self {
+        Self {
             by_hash: settings.keys.iter().map(key).collect(),
             budgets: budgets.clone(),
             clock: clock.clone(),
-        })
+        }
     }
 
     /// Who has the key of this name.
@@ -144,7 +140,7 @@ impl Caller {
         let allowed = match named {
             Named::Auto => {
                 let mut here = routes.iter().filter(|of| of.speaks(api));
-                here.all(|of| self.may_take(&of.name, &of.model))
+                self.may_ask(AUTO) || here.all(|of| self.may_take(&of.name, &of.model))
             }
             Named::Route(at) => self.may_take(&routes[at].name, &routes[at].model),
             Named::Other => self.may_ask(model),

@@ -3,7 +3,7 @@ mod document;
 mod history;
 mod seen;
 
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, LazyLock, PoisonError, RwLock};
 
 use bytes::Bytes;
 use obs_apm::Telemetry;
@@ -43,8 +43,7 @@ static HTML: LazyLock<Bytes> = LazyLock::new(|| {
 /// What is shown of one gateway.
 #[derive(Debug)]
 pub(crate) struct Page {
-    settings: Settings,
-    figures: Figures,
+    of: RwLock<(Settings, Figures)>,
     telemetry: Telemetry,
     clock: WallClock,
     start: Instant,
@@ -60,8 +59,7 @@ impl Page {
     ) -> Arc<Self> {
         let start = Instant::now();
         Arc::new(Self {
-            settings: settings.clone(),
-            figures,
+            of: RwLock::new((settings.clone(), figures)),
             telemetry: telemetry.clone(),
             clock: clock.clone(),
             start,
@@ -82,6 +80,12 @@ impl Page {
         self.telemetry.page("/live.json", "application/json", live);
     }
 
+    /// Shows these from now on. What was seen stays.
+    pub(crate) fn replace(&self, settings: &Settings, figures: Figures) {
+        let mut of = self.of.write().unwrap_or_else(PoisonError::into_inner);
+        *of = (settings.clone(), figures);
+    }
+
     /// A call has ended.
     pub(crate) fn note(&self, call: Ended) {
         self.seen.note(Instant::now(), call);
@@ -89,9 +93,10 @@ impl Page {
 
     fn document(&self) -> String {
         let now = Instant::now();
+        let of = self.of.read().unwrap_or_else(PoisonError::into_inner);
         let document = Document {
-            settings: &self.settings,
-            figures: &self.figures,
+            settings: &of.0,
+            figures: &of.1,
             problems: self.telemetry.status(),
             now: self.clock.unix(),
             up: now.saturating_duration_since(self.start),

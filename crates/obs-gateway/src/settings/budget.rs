@@ -2,7 +2,7 @@
 use obs_core::Usd;
 
 /// What may be spent.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct Budget {
     /// In an hour, by all callers together; `None`: no matter.

@@ -100,6 +100,20 @@ pub(super) fn named_routes(settings: &Settings, problems: &mut Problems) {
     }
 }
 
+/// A certificate is of no use without its key, nor the key alone.
+pub(super) fn certificate(settings: &Settings, problems: &mut Problems) {
+    let of = &settings.server;
+    let lone = match (&of.tls_cert, &of.tls_key) {
+        (Some(_), None) => "server.tls_cert",
+        (None, Some(_)) => "server.tls_key",
+        _ => return,
+    };
+    problems.add(
+        lone,
+        "stands alone: set server.tls_cert and server.tls_key, or neither",
+    );
+}
+
 /// API and metrics are not at one address.
 pub(super) fn addresses(settings: &Settings, problems: &mut Problems) {
     let api = settings.server.listen;

@@ -4,7 +4,7 @@ use std::time::Duration;
 use super::Secret;
 
 /// For how long answers are good, and what is done about those that are not.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct Freshness {
     /// The largest part by which one answer is good for less, 0 to 1.
@@ -32,7 +32,7 @@ pub struct Freshness {
 }
 
 /// What answers in Redis are encrypted with.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct Seal {
     /// Encrypts, and is needed to read; `None`: nothing is encrypted.

@@ -4,6 +4,7 @@ mod budget;
 mod check;
 mod document;
 mod environment;
+pub(crate) mod example;
 mod freshness;
 mod implied;
 pub(crate) mod keys;
@@ -16,6 +17,7 @@ mod secret;
 mod sections;
 pub(crate) mod table;
 
+pub(crate) use self::implied::OPENAI_MODELS;
 pub use self::{
     budget::{Budget, Judging},
     environment::Environment,
@@ -29,5 +31,4 @@ pub use self::{
         Wish,
     },
 };
-pub(crate) use self::implied::OPENAI_MODELS;
 pub(crate) use self::{parse::name, secret::mask_url};

@@ -104,6 +104,14 @@ pub(super) fn count(text: &str, most: u32) -> Result<u32, String> {
     }
 }
 
+/// A whole number from this one on.
+pub(super) fn amount(text: &str, least: usize) -> Result<usize, String> {
+    match text.parse() {
+        Ok(number) if (least..=1_000_000).contains(&number) => Ok(number),
+        _ => Err(format!("expected a whole number from {least} to 1000000")),
+    }
+}
+
 pub(super) fn boolean(text: &str) -> Result<bool, String> {
     match text {
         "true" => Ok(true),

@@ -169,7 +169,7 @@ fn price_fields(price: &Price) -> String {
 }
 
 /// Numbers and truth values stand without quotes.
-fn value(text: &str) -> String {
+pub(super) fn value(text: &str) -> String {
     let number = |text: &str| {
         let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
         text.split_once('.')

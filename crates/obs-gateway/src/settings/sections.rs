@@ -67,6 +67,18 @@ pub struct Server {
     pub tenant: Tenant,
     /// After so long without an answer a stream gets its 200 and comments; `None`: it waits.
     pub keep_alive: Option<Duration>,
+    /// Most calls that are under way at a time, each to its last token.
+    pub max_concurrency: usize,
+    /// Most that wait for a place, for a second at most.
+    pub max_queue: usize,
+    /// Most connections that are open at a time.
+    pub max_connections: usize,
+    /// Until the headers of a request are there.
+    pub header_timeout: Duration,
+    /// Certificates in PEM form, the gateway's own first; `None`: connections are not encrypted.
+    pub tls_cert: Option<PathBuf>,
+    /// The private key of the first one, in PEM form.
+    pub tls_key: Option<PathBuf>,
 }
 
 /// What keeps the cached answers of callers apart.
@@ -128,7 +140,7 @@ pub enum LogFormat {
 }
 
 /// Where answers are kept, and for how long.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct Cache {
     /// Where.
@@ -166,7 +178,7 @@ pub enum Store {
 }
 
 /// Which model a call for `auto` goes to.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct Router {
     /// Who decides.
@@ -237,7 +249,7 @@ impl Default for Wish {
 }
 
 /// How long everything may take.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct Timeout {
     /// The whole call, to its last token; it is late then.
@@ -287,7 +299,7 @@ pub struct Simulated {
 }
 
 /// Who answers.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct Provider {
     /// For routes, logs and metrics.
@@ -361,7 +373,7 @@ pub enum Format {
 }
 
 /// One model that `auto` may go to.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct Route {
     /// For callers, logs and metrics.

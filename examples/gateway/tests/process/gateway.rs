@@ -122,6 +122,13 @@ impl Gateway {
         assert!(killed.expect("kill runs").success());
     }
 
+    /// Asks it to load its settings again.
+    pub(crate) fn hang_up(&self) {
+        let pid = self.child.id().to_string();
+        let told = Command::new("kill").args(["-HUP", &pid]).status();
+        assert!(told.expect("kill runs").success());
+    }
+
     pub(crate) fn wait(&mut self) -> ExitStatus {
         self.child.wait().expect("it was a child")
     }

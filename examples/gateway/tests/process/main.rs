@@ -2,4 +2,5 @@
 mod gateway;
 mod outage;
 mod python;
+mod reload;
 mod start;

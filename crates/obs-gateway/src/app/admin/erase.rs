@@ -1,6 +1,7 @@
 //! What deletes one answer later, without what was asked for it.
 use std::{
     collections::VecDeque,
+    fmt,
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -24,7 +25,7 @@ pub(in crate::app) enum Wish {
 
 /// The last calls, each with what deletes its answer: a hash, and nothing of what was asked.
 #[derive(Default)]
-pub(super) struct Recent(Mutex<VecDeque<(Arc<str>, Erase)>>);
+pub(crate) struct Recent(Mutex<VecDeque<(Arc<str>, Erase)>>);
 
 impl Recent {
     pub(super) fn note(&self, call: Arc<str>, erase: Erase) {
@@ -46,6 +47,12 @@ pub(super) fn erases<R: LlmRequest>(handle: &CacheHandle<BoxStore>, call: &Call<
         Wish::Delete => Box::pin(handle.delete_at(&place)),
         Wish::BadHit => Box::pin(handle.report_bad_hit_at(&place)),
     })
+}
+
+impl fmt::Debug for Recent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Recent").finish_non_exhaustive()
+    }
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ use obs_core::{Call, LlmRequest};
 use serde_json::Value;
 use tracing::{info, warn};
 
-use self::erase::Recent;
+pub(crate) use self::erase::Recent;
 pub(super) use self::erase::{Erase, Wish};
 use super::{App, errors};
 use crate::{
@@ -31,7 +31,6 @@ use crate::{
 pub(super) struct Admin {
     /// Hashes are compared, in constant time, and say nothing of the token's length.
     token: blake3::Hash,
-    recent: Recent,
 }
 
 /// Why an operator does not get what it asks for.
@@ -45,7 +44,6 @@ impl Admin {
     pub(super) fn new(token: &Secret) -> Self {
         Self {
             token: blake3::hash(token.expose().as_bytes()),
-            recent: Recent::default(),
         }
     }
 
@@ -63,11 +61,11 @@ impl Admin {
 impl App {
     /// Keeps what deletes the answer to this call, so that it can be named by the call's own name.
     pub(super) fn remember<R: LlmRequest>(&self, call: &Call<R>) {
-        let (Some(admin), Some(cache)) = (&self.admin, &self.stacks.figures.cache) else {
+        let (Some(_), Some(cache)) = (&self.admin, &self.stacks.figures.cache) else {
             return;
         };
         if let Some(id) = &call.context.id {
-            admin
+            self.lasting
                 .recent
                 .note(id.clone(), erase::erases(&cache.handle(), call));
         }
@@ -120,7 +118,7 @@ fn answer(app: &App, action: Action, done: Result<Value, Failure>) -> Response {
         }
         Err(Failure::Store(refusal)) => (Outcome::Failed, errors::refusal(Api::OpenAi, &refusal)),
     };
-    app.counts.admin(action, outcome);
+    app.lasting.counts.admin(action, outcome);
     let (name, outcome, status) = (
         action.as_str(),
         outcome.as_str(),

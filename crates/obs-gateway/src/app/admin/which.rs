@@ -50,10 +50,7 @@ impl App {
             let message = "`call` names all of it: `path`, `headers` and `key` belong to `body`";
             return Err(Refusal::bad(message).param("call"));
         }
-        let found = self
-            .admin
-            .as_ref()
-            .and_then(|admin| admin.recent.find(call));
+        let found = self.lasting.recent.find(call);
         found.ok_or_else(|| {
             let message = format!(
                 "the call {call:?} is not known to this gateway, or was too long ago: send its `body` and `headers`"
@@ -102,7 +99,7 @@ impl App {
         headers: &HeaderMap,
         asked: &Asked,
     ) -> Result<Erase, Refusal> {
-        let call = self.call(api, &self.calls.next(), request, headers, asked)?;
+        let call = self.call(api, &self.lasting.calls.next(), request, headers, asked)?;
         let cache = self.stacks.figures.cache.as_ref();
         let cache = cache.ok_or_else(Refusal::not_cached)?;
         Ok(erase::erases(&cache.handle(), &call))

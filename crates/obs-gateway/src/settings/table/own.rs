@@ -1,7 +1,7 @@
 //! How the gateway meets its callers, what it tells, and where it keeps answers.
 use super::{Scalar, parse, put, scalar, secret, unset};
 
-pub(super) const SCALARS: [Scalar; 22] = [
+pub(super) const SCALARS: [Scalar; 28] = [
     scalar(
         "server.listen",
         "127.0.0.1:8080",
@@ -33,6 +33,50 @@ pub(super) const SCALARS: [Scalar; 22] = [
         "After so long without an answer, and as often from then on, a stream gets a comment that keeps its \
          connection alive; or off",
         |s, v| put(&mut s.server.keep_alive, parse::duration_or_off(v)),
+    ),
+    scalar(
+        "server.max_concurrency",
+        "10000",
+        "Most calls that are under way at a time, each to its last token; more wait for a place, or are sent away with a 503",
+        |s, v| put(&mut s.server.max_concurrency, parse::amount(v, 1)),
+    ),
+    scalar(
+        "server.max_queue",
+        "100",
+        "Most calls that wait for a place, for a second at most",
+        |s, v| put(&mut s.server.max_queue, parse::amount(v, 0)),
+    ),
+    scalar(
+        "server.max_connections",
+        "10000",
+        "Most connections that are open at a time; more wait to be taken",
+        |s, v| put(&mut s.server.max_connections, parse::amount(v, 1)),
+    ),
+    scalar(
+        "server.header_timeout",
+        "75s",
+        "For how long a connection may stay without the headers of a request: longer than load balancers keep theirs",
+        |s, v| put(&mut s.server.header_timeout, parse::duration(v)),
+    ),
+    unset(
+        "server.tls_cert",
+        "Certificates in PEM form, its own first, then those between it and the root: connections are encrypted; unset: they are not",
+        |s, v| {
+            put(
+                &mut s.server.tls_cert,
+                parse::text(v).map(|path| Some(path.into())),
+            )
+        },
+    ),
+    unset(
+        "server.tls_key",
+        "The private key of server.tls_cert, in PEM form",
+        |s, v| {
+            put(
+                &mut s.server.tls_key,
+                parse::text(v).map(|path| Some(path.into())),
+            )
+        },
     ),
     unset(
         "keys.file",
