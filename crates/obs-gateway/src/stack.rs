@@ -30,7 +30,7 @@ use crate::{
     outlast::Kept,
     providers::{Providers, Speaking},
     routing::{self, Routing},
-    settings::{Format, Settings, Store},
+    settings::{Cache, Format, Settings, Store},
     simulated,
     spending::Spending,
 };
@@ -421,7 +421,7 @@ impl Stores {
         let of = &settings.cache;
         if let Some(before) = kept.stores {
             let (memory, redis) = (before.figures.memory.clone(), before.figures.redis.clone());
-            return Ok(Self::of(memory, redis, before.redis.clone()));
+            return Ok(Self::of(of, memory, redis, before.redis.clone()));
         }
         let memory = || Memory::new(of.max_bytes as u64);
         let (memory, connection) = match &of.store {
@@ -432,6 +432,9 @@ impl Stores {
                 if let Some(file) = &of.ca_file {
                     redis = redis.ca_file(file);
                 }
+                if of.tier && of.freshness.invalidation {
+                    redis = redis.watch(RedisStore::PREFIX);
+                }
                 let redis = redis.connect();
                 let redis = redis.map_err(|e| BuildError::new(format!("cache.store: {e}")))?;
                 (of.tier.then(memory), Some(redis))
@@ -440,15 +443,26 @@ impl Stores {
         let redis = connection
             .clone()
             .map(|redis| RedisStore::with_codec(redis, background.clone(), kept::codec(of)));
-        Ok(Self::of(memory, redis, connection))
+        Ok(Self::of(of, memory, redis, connection))
     }
 
-    fn of(memory: Option<Memory>, redis: Option<RedisStore>, connection: Option<Redis>) -> Self {
+    fn of(
+        of: &Cache,
+        memory: Option<Memory>,
+        redis: Option<RedisStore>,
+        connection: Option<Redis>,
+    ) -> Self {
         let both = match (memory.clone(), redis.clone()) {
             (None, None) => None,
             (Some(memory), None) => Some(BoxStore::new(memory)),
             (None, Some(redis)) => Some(BoxStore::new(redis)),
-            (Some(memory), Some(redis)) => Some(BoxStore::new(Tiered::new(memory, redis))),
+            (Some(memory), Some(redis)) => {
+                let tiered = Tiered::new(memory, redis);
+                Some(BoxStore::new(match of.freshness.invalidation {
+                    true => tiered.invalidation(),
+                    false => tiered,
+                }))
+            }
         };
         Self {
             memory,

@@ -259,3 +259,44 @@ fn sealing_keys_are_shown_nowhere_and_have_no_flag() {
     let warnings = loaded.warnings.join("\n");
     assert!(warnings.contains("cache.seal_key"), "{warnings}");
 }
+
+#[tokio::test]
+async fn what_one_gateway_deletes_goes_from_the_memory_of_another_at_once() {
+    const TOKEN: &str = "a token of sixteen";
+    let answers = (0..1_000).map(|n| says("m", &format!("answer {n}.")));
+    let (_provider, at) = provider(answers).await;
+    let redis = Server::new();
+    let url = redis.url();
+    let shared = [
+        ("OBS_CACHE_STORE", &*url),
+        ("OBS_CACHE_INVALIDATION", "true"),
+        ("OBS_ADMIN_TOKEN", TOKEN),
+    ];
+    let (one, two) = (gate(&at, &shared).await, gate(&at, &shared).await);
+    let delete = async |gate: &Gate| {
+        let body = json!({"body": ask("m", "Hi")});
+        let request = gate.running.post("/admin/v1/cache/delete", &body);
+        let deleted = request.bearer_auth(TOKEN).send().await.unwrap();
+        deleted.status() == 200
+    };
+    let connected = async {
+        while !delete(&one).await {}
+        while !delete(&two).await {}
+    };
+    timeout(SOON, connected).await.expect("Redis is there");
+    // Until the one has written, the other asks for itself.
+    let in_both = async {
+        loop {
+            let (_, _, wrong) = one.ask("Hi").await;
+            let (_, cache, answer) = two.ask("Hi").await;
+            if answer == wrong && cache.as_deref() == Some("hit") {
+                return wrong;
+            }
+            delete(&two).await;
+        }
+    };
+    let wrong = timeout(SOON, in_both).await.expect("it is shared");
+    assert!(delete(&one).await);
+    let gone = async { while two.ask("Hi").await.2 == wrong {} };
+    timeout(SOON, gone).await.expect("nothing is left of it");
+}

@@ -146,13 +146,19 @@ pub(super) fn cache(settings: &Settings, problems: &mut Problems, warnings: &mut
         );
         problems.add("cache.adaptive_floor", message);
     }
-    if !matches!(of.store, Store::Redis(_)) && (of.seal.key.is_some() || fresh.lease.is_some()) {
-        let name = match of.seal.key {
-            Some(_) => "cache.seal_key",
-            None => "cache.lease",
-        };
-        warnings.push(format!(
-            "{name} has no effect: answers are not kept in Redis"
-        ));
+    if !matches!(of.store, Store::Redis(_)) {
+        let only_with_redis = [
+            ("cache.seal_key", of.seal.key.is_some()),
+            ("cache.lease", fresh.lease.is_some()),
+            ("cache.invalidation", fresh.invalidation),
+        ];
+        for (name, _) in only_with_redis.iter().filter(|(_, is_set)| *is_set) {
+            warnings.push(format!(
+                "{name} has no effect: answers are not kept in Redis"
+            ));
+        }
+    } else if fresh.invalidation && !of.tier {
+        warnings
+            .push("cache.invalidation has no effect: there is no memory in front of Redis".into());
     }
 }

@@ -29,6 +29,8 @@ pub struct Freshness {
     pub negative_ttl: Option<Duration>,
     /// For so long at most others wait for the gateway that asks; `None`: each asks for itself.
     pub lease: Option<Duration>,
+    /// Whether Redis tells each gateway at once of what the others delete.
+    pub invalidation: bool,
 }
 
 /// What answers in Redis are encrypted with.

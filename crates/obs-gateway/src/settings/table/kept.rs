@@ -1,7 +1,7 @@
 //! For how long answers are good, what is done about those that are not, and what they are encrypted with.
 use super::{Scalar, parse, put, scalar, secret};
 
-pub(super) const SCALARS: [Scalar; 13] = [
+pub(super) const SCALARS: [Scalar; 14] = [
     scalar(
         "cache.jitter",
         "0.05",
@@ -78,6 +78,12 @@ pub(super) const SCALARS: [Scalar; 13] = [
         "off",
         "One of the gateways that share Redis asks at a time, and the others wait for its answer, so long at most; or off",
         |s, v| put(&mut s.cache.freshness.lease, parse::duration_or_off(v)),
+    ),
+    scalar(
+        "cache.invalidation",
+        "false",
+        "What one gateway deletes goes from the memory of the others at once, as Redis (6 or later) tells them; while it cannot be reached, memory is left aside: true or false",
+        |s, v| put(&mut s.cache.freshness.invalidation, parse::boolean(v)),
     ),
     secret(
         "cache.seal_key",
