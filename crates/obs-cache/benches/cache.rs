@@ -84,7 +84,11 @@ impl<R> Service<R> for Model {
 /// A chat of about so many bytes, in short turns.
 fn ask(bytes: usize) -> Ask {
     let turn = |n: usize| {
-        let role = if n.is_multiple_of(2) { "user" } else { "assistant" };
+        let role = if n.is_multiple_of(2) {
+            "user"
+        } else {
+            "assistant"
+        };
         let text = "What is it that the others say of this? ".repeat(5);
         format!(r#"{{"role":"{role}","content":"{text}"}}"#)
     };

@@ -4,7 +4,10 @@ use std::{path::PathBuf, time::Duration};
 use obs_core::{Commit, PriceTable, Usage};
 use obs_gateway::{
     cli::{Action, Cli},
-    settings::{Environment, Format, Loaded, Malformed, Policy, Settings, Sources, Store, TellDeadline, Tenant, load},
+    settings::{
+        Environment, Format, Loaded, Malformed, Policy, Settings, Sources, Store, TellDeadline,
+        Tenant, load,
+    },
 };
 use tempfile::TempDir;
 

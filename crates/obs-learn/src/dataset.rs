@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::Range;
 
-use crate::{Outcomes, Prompt};
 use crate::features::{Dense, FEATURES, Terms};
+use crate::{Outcomes, Prompt};
 
 /// Prompts with the quality of both answers. What is kept of a prompt is its features, not its text.
 #[derive(Clone, Debug, Default)]

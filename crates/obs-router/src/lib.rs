@@ -97,13 +97,13 @@ pub use self::{
     error::InvalidRoutes,
     future::ResponseFuture,
     judge::{
-        AllOf, AnyOf, Both, BothFuture, Check, Checked, Consistency, ConsistencyFuture, Judge, Margin,
-        NoJudge, Number, Parses, Refusals, Seen, Verdict, agree,
+        AllOf, AnyOf, Both, BothFuture, Check, Checked, Consistency, ConsistencyFuture, Judge,
+        Margin, NoJudge, Number, Parses, Refusals, Seen, Verdict, agree,
     },
     layer::RouterLayer,
     policy::{
-        Discernment, DynPolicy, ExpectedCost, Explanation, Forecast, Part, Policy, Qualities, Sticky,
-        Weighted,
+        Discernment, DynPolicy, ExpectedCost, Explanation, Forecast, Part, Policy, Qualities,
+        Sticky, Weighted,
     },
     reason::Reason,
     retries::Retries,
