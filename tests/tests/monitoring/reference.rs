@@ -104,16 +104,18 @@ async fn outcomes() -> String {
     let model = trainer.train(&data, |_, _| ()).expect("a gap").model;
     let [model_file, log] = ["router.json", "calls.jsonl"].map(|name| dir.path().join(name));
     fs::write(&model_file, model.to_json()).expect("room");
-    let mut sources = Sources::default();
-    sources.environment = [
+    let environment = [
         ("OBS_LOG_FILE", log.to_str().expect("is text")),
         ("OBS_ROUTER_POLICY", "learned"),
         ("OBS_ROUTER_MODEL", model_file.to_str().expect("is text")),
         ("OBS_ROUTER_WISH", "0%"),
         ("OBS_SIMULATED_LATENCY", "0"),
     ]
-    .into_iter()
-    .collect();
+    .into_iter();
+    let sources = Sources {
+        environment: environment.collect(),
+        ..Sources::default()
+    };
     let settings = load(&sources).expect("good settings").settings;
     let config = Config::new().no_listener().no_console();
     let telemetry = Telemetry::build(config.variables(|_| None));
