@@ -35,12 +35,14 @@ pub(super) struct Found {
     pub(super) torn: u64,
 }
 
-/// What was said of a call: of the answer that it got, and of those of named routes.
-#[derive(Debug, Default)]
+/// What was said of a call.
+#[derive(Debug)]
 struct Said {
+    /// Who said it; `None`: the gateway itself.
     tenant: Option<Arc<str>>,
-    own: Option<f32>,
-    of: Vec<(Arc<str>, f32)>,
+    /// Of the answer of this route; `None`: of the answer that the call got.
+    route: Option<Arc<str>>,
+    quality: f32,
 }
 
 /// Mean of a quality.
@@ -68,7 +70,7 @@ impl Rows {
                 "standard input can be read once, and a log is read twice: name a file",
             ));
         }
-        let mut said = HashMap::<Arc<str>, Said>::new();
+        let mut said = HashMap::<Arc<str>, Vec<Said>>::new();
         self.each("feedback", &mut |record| {
             if let Record::Feedback(feedback) = record {
                 note(&mut said, feedback);
@@ -118,17 +120,20 @@ impl Rows {
     }
 
     /// The quality of the cheap and of the premium answer.
-    fn judged(&self, said: &HashMap<Arc<str>, Said>, entry: &Entry) -> [Option<f32>; 2] {
+    fn judged(&self, said: &HashMap<Arc<str>, Vec<Said>>, entry: &Entry) -> [Option<f32>; 2] {
         let Some(said) = said.get(&entry.call).filter(|_| !entry.work) else {
             return [None, None];
         };
-        if said.tenant.is_some() && said.tenant != entry.tenant {
-            return [None, None];
-        }
+        // What strangers said is passed over, and takes nothing away from what others said.
+        let counts = |said: &&Said| said.tenant.is_none() || said.tenant == entry.tenant;
+        let last = |of: Option<&str>| {
+            let mut said = said.iter().rev().filter(counts);
+            said.find(|said| said.route.as_deref() == of)
+                .map(|said| said.quality)
+        };
         [&self.cheap, &self.premium].map(|route| {
-            let named = said.of.iter().rfind(|(of, _)| **of == **route);
-            let own = said.own.filter(|_| entry.route.as_deref() == Some(route));
-            own.or(named.map(|(_, quality)| *quality))
+            let own = last(None).filter(|_| entry.route.as_deref() == Some(route));
+            own.or_else(|| last(Some(route)))
         })
     }
 
@@ -173,18 +178,15 @@ impl Rows {
     }
 }
 
-fn note(said: &mut HashMap<Arc<str>, Said>, feedback: Feedback) {
+fn note(said: &mut HashMap<Arc<str>, Vec<Said>>, feedback: Feedback) {
     let Some(quality) = feedback.quality() else {
         return;
     };
-    let said = said.entry(feedback.feedback).or_default();
-    if feedback.tenant.is_some() {
-        said.tenant = feedback.tenant;
-    }
-    match feedback.route {
-        Some(route) => said.of.push((route, quality)),
-        None => said.own = Some(quality),
-    }
+    said.entry(feedback.feedback).or_default().push(Said {
+        tenant: feedback.tenant,
+        route: feedback.route,
+        quality,
+    });
 }
 
 impl Mean {
@@ -224,5 +226,40 @@ impl Found {
             told += &format!("\n{} lines are torn, as a crash leaves them", self.torn);
         }
         told
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_stranger_says_of_a_call_neither_counts_nor_takes_away_what_others_said() {
+        let rows = Rows {
+            logs: Vec::new(),
+            cheap: "cheap".into(),
+            premium: "premium".into(),
+            one_sided: false,
+        };
+        let entry = Entry {
+            call: "call-1-1".into(),
+            tenant: Some("own".into()),
+            route: Some("cheap".into()),
+            ..Entry::default()
+        };
+        let say = |tenant: Option<&str>, route: Option<&str>, score| {
+            let mut feedback = Feedback::new("call-1-1", score);
+            feedback.tenant = tenant.map(Into::into);
+            feedback.route = route.map(Into::into);
+            feedback
+        };
+        let mut said = HashMap::new();
+        note(&mut said, say(None, Some("cheap"), 0.5));
+        note(&mut said, say(None, Some("premium"), 1.0));
+        note(&mut said, say(Some("other"), None, 0.0));
+        assert_eq!(rows.judged(&said, &entry), [Some(0.5), Some(1.0)]);
+        note(&mut said, say(Some("own"), None, 0.75));
+        note(&mut said, say(Some("other"), None, 0.25));
+        assert_eq!(rows.judged(&said, &entry), [Some(0.75), Some(1.0)]);
     }
 }
