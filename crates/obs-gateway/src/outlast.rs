@@ -6,7 +6,7 @@ use obs_timeout::{HedgeLayer, TimeoutLayer};
 
 use crate::{
     routing::Routing,
-    settings::{Cache, Settings},
+    settings::{Cache, Settings, Store},
     spending::Spending,
     stack::Stacks,
 };
@@ -38,7 +38,10 @@ impl<'a> Kept<'a> {
         let all = of.routers.len() == of.apms.len();
         let stores = same_stores(&was.cache, &settings.cache);
         let compares = was.router.shadow_share == settings.router.shadow_share;
-        let spending = stores && compares && was.budget == settings.budget;
+        let is_alone = |of: &Settings| !matches!(of.cache.store, Store::Redis(_));
+        // Sums are where answers are only in Redis.
+        let sums = stores || (is_alone(was) && is_alone(settings));
+        let spending = sums && compares && was.budget == settings.budget;
         let alike =
             spending && routes && providers && prices && all && was.router == settings.router;
         let timeout = was.timeout == settings.timeout;

@@ -114,9 +114,14 @@ pub(crate) fn with<P>(
             Deciding::Weighted(Weighted::new(weights))
         }
         settings::Policy::Default => Deciding::Default,
-        settings::Policy::Learned => match outcomes.and_then(Outcomes::learning) {
-            Some(learning) => Deciding::Learned(learning.clone()),
-            // There are routes: so there is one.
+        settings::Policy::Learned => match outcomes.map(Outcomes::learning) {
+            Some(Some(learning)) => Deciding::Learned(learning.clone()),
+            // A gateway that serves already reads no model, and another policy would decide unseen.
+            Some(None) => {
+                return Err(BuildError::new(
+                    "router.policy: is learned, and was not when the gateway was started: start it again".into(),
+                ));
+            }
             None => Deciding::Default,
         },
     };

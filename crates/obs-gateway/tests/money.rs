@@ -247,3 +247,55 @@ fn bad_judges_and_amounts_are_refused_with_what_would_be_right() {
         );
     }
 }
+
+#[tokio::test]
+async fn what_was_spent_stays_spent_while_other_settings_change() {
+    let (provider, address) = Provider::start(ten()).await;
+    let file = |more: &str| {
+        let text = format!(
+            "[budget]\nusd_per_hour = \"0.02\"\ndegrade_from = 0\n[cache]\nstore = \"memory\"\n{more}\n\
+             [[providers]]\nname = \"p\"\nbase_url = \"http://{address}/v1\"\n\
+             [[routes]]\nname = \"cheap\"\nmodel = \"small\"\nprice = {{ input = \"1\", output = \"1\" }}\n\
+             [[routes]]\nname = \"premium\"\nmodel = \"large\"\nprice = {{ input = \"10\", output = \"10\" }}\n"
+        );
+        from_file(&text, &[])
+    };
+    let now: SystemTime = UNIX_EPOCH + Duration::from_secs(1_800_000_030);
+    let gateway = Gateway::builder(file("")).wall_clock(move || now);
+    let gateway = serve(gateway.build().unwrap()).await;
+    assert_eq!(route(&gateway, HARD, None).await, "premium");
+    gateway
+        .gateway
+        .reload(file("max_bytes = \"1MiB\""))
+        .unwrap();
+    let other = HARD.replace("Tom", "Tim");
+    assert_eq!(route(&gateway, &other, None).await, "cheap");
+    drop(provider);
+}
+
+#[test]
+fn whose_credentials_pay_for_comparisons_is_warned_of() {
+    let warnings = |share: &str, key: &str| {
+        let text = format!(
+            "[router]\nshadow_share = {share}\n\
+             [[providers]]\nname = \"p\"\nbase_url = \"http://127.0.0.1:1/v1\"\n{key}\n\
+             [[routes]]\nname = \"cheap\"\nmodel = \"small\"\n[[routes]]\nname = \"premium\"\nmodel = \"large\"\n"
+        );
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("gateway.toml");
+        std::fs::write(&file, text).unwrap();
+        let sources = Sources {
+            file: Some(file),
+            environment: Environment::from_iter([("P_KEY", "sk-of-the-operator")]),
+            flags: Vec::new(),
+        };
+        load(&sources).unwrap().warnings.join("\n")
+    };
+    let told = warnings("0.1", "");
+    assert!(
+        told.contains("router.shadow_share") && told.contains("\"p\""),
+        "{told}"
+    );
+    assert!(!warnings("0.1", "api_key_env = \"P_KEY\"").contains("shadow_share"));
+    assert!(!warnings("0.0", "").contains("shadow_share"));
+}

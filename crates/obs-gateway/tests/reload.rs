@@ -176,3 +176,16 @@ async fn bad_settings_change_nothing_and_what_needs_a_restart_is_said() {
     );
     assert!(!stays.contains("metrics.listen"));
 }
+
+#[tokio::test]
+async fn a_learned_policy_is_refused_where_no_model_was_read_at_start() {
+    let gateway = start(settings(&[])).await;
+    let new = settings(&[
+        ("OBS_ROUTER_POLICY", "learned"),
+        ("OBS_ROUTER_MODEL", "/none"),
+    ]);
+    let refused = gateway.gateway.reload(new).unwrap_err().to_string();
+    assert!(refused.contains("router.policy"), "{refused}");
+    let response = gateway.chat(&ask("auto", "one")).send().await.unwrap();
+    assert_eq!(response.status(), 200);
+}

@@ -1,7 +1,7 @@
 //! What settings must be to each other.
 use std::collections::BTreeSet;
 
-use super::{Problems, Provider, Route, Settings, Store, problem::did_you_mean};
+use super::{Format, Problems, Provider, Route, Settings, Store, problem::did_you_mean};
 use crate::api::Api;
 
 /// Most routes that a router has.
@@ -160,5 +160,40 @@ pub(super) fn cache(settings: &Settings, problems: &mut Problems, warnings: &mut
     } else if fresh.invalidation && !of.tier {
         warnings
             .push("cache.invalidation has no effect: there is no memory in front of Redis".into());
+    }
+}
+
+/// Comparisons are the operator's, and so should be the credentials that they are paid with.
+pub(super) fn comparisons(settings: &Settings, warnings: &mut Vec<String>) {
+    // The credentials of virtual keys go nowhere.
+    if settings.router.shadow_share <= 0.0 || !settings.keys.is_empty() {
+        return;
+    }
+    let mut apis = Api::ALL.into_iter();
+    let is_spoken = |api: &Api| settings.providers.iter().any(|p| api.is_spoken(p.format));
+    let Some(api) = apis.find(is_spoken) else {
+        return;
+    };
+    let here = settings.routes.iter();
+    let mut here = here.filter(|route| api.has_route(settings, route.provider.as_deref()));
+    let compared = [here.next(), here.next_back()];
+    let named = compared
+        .into_iter()
+        .flatten()
+        .filter_map(|route| match &route.provider {
+            Some(name) => settings
+                .providers
+                .iter()
+                .find(|provider| provider.name == *name),
+            None => settings.providers.first(),
+        });
+    let bare =
+        |provider: &&Provider| provider.format != Format::Simulated && provider.api_key.is_none();
+    let bare: BTreeSet<_> = named.filter(bare).map(|provider| &*provider.name).collect();
+    for name in bare {
+        warnings.push(format!(
+            "router.shadow_share: the provider {name:?} has no key of its own: comparisons are asked, and may be paid, with the \
+             credentials of callers"
+        ));
     }
 }

@@ -84,6 +84,7 @@ pub fn load(sources: &Sources) -> Result<Loaded, Problems> {
     load.tables(&name, &entries);
     load.prices();
     check::cache(&load.settings, &mut load.problems, &mut load.warnings);
+    check::comparisons(&load.settings, &mut load.warnings);
     check::certificate(&load.settings, &mut load.problems);
     check::addresses(&load.settings, &mut load.problems);
     load.problems.or(Loaded {
