@@ -74,6 +74,17 @@ fn every_one_of_several_models_is_replaced() {
 }
 
 #[test]
+fn of_several_models_every_provider_reads_the_one_that_was_meant() {
+    let body = r#"{"model":"a","messages":[{"role":"user"}],"model":"b"}"#;
+    let meant = r#"{"model":"b","messages":[{"role":"user"}],"model":"b"}"#;
+    let mut request = chat(body);
+    assert_eq!(request.to_bytes(), meant);
+    request.set_model("b");
+    assert_eq!(request.to_bytes(), meant);
+    assert_eq!(request.body(), body);
+}
+
+#[test]
 fn a_clone_shares_the_body() {
     let request = chat(CHAT);
     let mut other = request.clone();

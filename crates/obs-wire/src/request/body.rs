@@ -19,6 +19,8 @@ pub(super) struct Body<V> {
     pub(super) model: Arc<str>,
     /// All values of all keys of this name: what the provider reads is up to it.
     model_at: Vec<Range<usize>>,
+    /// Whether they differ, so that readers of JSON may take another one.
+    pub(super) is_ambiguous: bool,
     /// Before the brace that closes the object.
     end: usize,
     pub(super) view: V,
@@ -37,12 +39,15 @@ impl<V: View> Body<V> {
             ));
         }
         let (mut view, mut model, mut model_at) = (V::default(), None, Vec::new());
-        let mut wrong = None;
+        let (mut wrong, mut is_ambiguous) = (None, false);
         let read = json::fields(whole, |key, value| {
             let at = json::place(whole, value);
             let result = if key == "model" {
                 model_at.push(at);
-                model_name(value).map(|name| model = Some(name))
+                model_name(value).map(|name| {
+                    is_ambiguous |= model.as_ref().is_some_and(|before| *before != name);
+                    model = Some(name);
+                })
             } else {
                 view.field(&key, value, at)
             };
@@ -60,6 +65,7 @@ impl<V: View> Body<V> {
         Ok(Self {
             model,
             model_at,
+            is_ambiguous,
             end,
             view,
             text,

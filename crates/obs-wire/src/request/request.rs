@@ -12,13 +12,14 @@ use crate::{Format, View, json, splice::splice};
 /// A request of one format.
 ///
 /// It keeps the body that it was read from, byte for byte: unknown fields, duplicate keys, order, white space and the
-/// spelling of numbers. Of that text only the value of `model` is replaced where another model is asked, and what the
+/// spelling of numbers. Of that text only the value of `model` is replaced where another model is asked, or where there are
+/// several that differ (the last one is meant, and each provider is to read that one), and what the
 /// format needs so that a stream tells its usage is added where an [`Upstream`](crate::Upstream) wants to know it.
 ///
 /// A clone shares the body and costs a few reference counts.
 pub struct Request<F: Format> {
     body: Arc<Body<F::View>>,
-    /// Where it is another than that of the body.
+    /// Where it is another than that of the body, or the body names several.
     model: Option<Arc<str>>,
     passed: Passed,
 }
@@ -43,9 +44,11 @@ impl<F: Format> Request<F> {
     ///
     /// The same, but for what is empty.
     pub fn draft(body: impl Into<Bytes>) -> Result<Self, InvalidRequest> {
+        let body = Body::parse(body.into())?;
         Ok(Self {
-            body: Arc::new(Body::parse(body.into())?),
-            model: None,
+            // What was read of it is what every provider is to read.
+            model: body.is_ambiguous.then(|| body.model.clone()),
+            body: Arc::new(body),
             passed: Passed::default(),
         })
     }
@@ -167,7 +170,8 @@ impl<F: Format> LlmRequest for Request<F> {
     }
 
     fn set_model(&mut self, model: &str) {
-        self.model = (*self.body.model != *model).then(|| model.into());
+        let is_another = *self.body.model != *model || self.body.is_ambiguous;
+        self.model = is_another.then(|| model.into());
     }
 
     fn operation(&self) -> Operation {
