@@ -49,8 +49,7 @@ async fn take(app: &App, request: Request) -> Result<Response, Refusal> {
         asked,
         body,
     } = call::read(app, request).await?;
-    let given: Given = serde_json::from_slice(&body)
-        .map_err(|error| Refusal::bad(format!("the body: {error}")).code("invalid_feedback"))?;
+    let given = parse(&body)?;
     check(&given)?;
     let tenant = app.tenant(&headers, &asked);
     // That it is another's is not told: nobody learns what calls others make.
@@ -75,6 +74,18 @@ async fn take(app: &App, request: Request) -> Result<Response, Refusal> {
     let json = HeaderValue::from_static("application/json");
     response.headers_mut().insert(header::CONTENT_TYPE, json);
     Ok(response)
+}
+
+/// What is wrong is told by its place: refusals are logged, and a value may be anybody's words.
+fn parse(body: &[u8]) -> Result<Given, Refusal> {
+    serde_json::from_slice(body).map_err(|error| {
+        let (line, column) = (error.line(), error.column());
+        let message = format!(
+            "the body is wrong at line {line}, column {column}: expected an object with `id`, with `score` (a number) or `verdict` \
+             (\"good\" or \"bad\"), and maybe `note` (text), and nothing else"
+        );
+        Refusal::bad(message).code("invalid_feedback")
+    })
 }
 
 fn check(given: &Given) -> Result<(), Refusal> {
@@ -110,6 +121,18 @@ fn is_name(id: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_refusal_repeats_no_words_of_the_caller() {
+        for body in [
+            r#"{"id": "call-1-1", "score": "swordfish"}"#,
+            r#"{"id": "call-1-1", "verdict": "swordfish"}"#,
+            r#"{"id": "call-1-1", "swordfish": 1}"#,
+        ] {
+            let refusal = parse(body.as_bytes()).map(|_| ()).unwrap_err();
+            assert!(!refusal.to_string().contains("swordfish"), "{refusal}");
+        }
+    }
 
     #[test]
     fn only_what_a_gateway_could_have_named_is_a_call() {
