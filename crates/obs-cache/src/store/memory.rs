@@ -24,11 +24,21 @@ const OVERHEAD: usize = 2 * size_of::<(Key, Entry)>();
 const TYPICAL: u64 = 2048;
 
 /// Smallest part into which the store is divided, so that threads do not wait for each other. An entry that does
-/// not fit into a part is not kept.
+/// not fit into the share of a part that is for [what is used again](USED_AGAIN) is not kept.
 const SMALLEST_PART: u64 = 8 << 20;
 
-/// Answers in the memory of this process, bounded in bytes: keys, entries and the table count. What is used least
-/// makes room (S3-FIFO).
+/// Share of a full store for what was asked for again; new entries have the rest to be asked for in. The usual 0.97
+/// makes 1 to 2 more hits in 100 calls where the same prompts are popular for ever. But where 20 in 100 calls repeat
+/// one of the latest, of which twice as many would fit, it makes 6 hits and 0.7 makes 16; and it holds on to what was
+/// popular yesterday.
+const USED_AGAIN: f64 = 0.7;
+
+/// Answers in the memory of this process, bounded in bytes: keys, entries and the table count.
+///
+/// When it is full, the oldest new answer makes room first (CLOCK-Pro): a new answer stays until about three tenths of
+/// the room have been filled anew, and once asked for in that time, it outlasts any number of answers that are not.
+/// An answer that takes more than seven tenths of the room is not kept; from 16 MiB of room on, neither may be one
+/// of more than 2.8 MiB.
 #[derive(Clone)]
 pub struct Memory(Arc<Inner>);
 
@@ -80,6 +90,7 @@ impl Memory {
             .shards(parts)
             .estimated_items_capacity(typical.max(1))
             .weight_capacity(max_bytes)
+            .hot_allocation(USED_AGAIN)
             .build()
             .expect("both capacities are set");
         let evicted = Evictions::default();

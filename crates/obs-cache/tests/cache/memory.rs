@@ -74,6 +74,54 @@ fn what_does_not_fit_at_all_is_not_kept_and_pushes_nothing_out() {
     assert_eq!(memory.stats().entries, 1);
 }
 
+/// A full memory, and how many entries of a kilobyte fit into it.
+fn full() -> (Memory, usize) {
+    let memory = Memory::new(1 << 20);
+    let mut number = 0;
+    while memory.stats().evictions == 0 {
+        put(&memory, number);
+        number += 1;
+    }
+    (memory, number - 1)
+}
+
+fn put(memory: &Memory, number: usize) {
+    memory.put(&key(number), entry(&"x".repeat(1024), 0, 1), at(0));
+}
+
+fn holds(memory: &Memory, number: usize) -> bool {
+    let found = memory.get(&key(number), at(0)).now_or_never();
+    found.expect("at once").unwrap().is_some()
+}
+
+#[test]
+fn when_it_is_full_a_new_answer_still_waits_for_its_repeat() {
+    let (memory, fit) = full();
+    let (first, later) = (fit + 1, fit / 5);
+    for number in first..first + 4 * fit {
+        put(&memory, number);
+        if number >= first + later {
+            let earlier = number - later;
+            assert!(holds(&memory, earlier), "{earlier} of {number}, {fit} fit");
+        }
+    }
+    assert!(memory.stats().evictions > 3 * fit as u64);
+}
+
+#[test]
+fn what_is_asked_for_again_outlasts_what_is_not() {
+    let (memory, fit) = full();
+    let popular = 0..fit / 4;
+    for number in fit + 1..11 * fit {
+        put(&memory, number);
+        if number % fit == 0 {
+            for number in popular.clone() {
+                assert!(holds(&memory, number), "{number}, {fit} fit");
+            }
+        }
+    }
+}
+
 #[test]
 fn a_slice_of_a_large_buffer_does_not_keep_the_buffer() {
     let memory = Memory::new(1 << 20);
