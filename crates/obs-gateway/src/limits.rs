@@ -18,7 +18,7 @@ use crate::{api::Api, names::RouteName, settings::Settings};
 #[derive(Clone, Debug)]
 pub(crate) struct LimitsLayer(Arc<Limits>);
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Limits {
     always: AttemptTimeoutLayer,
     alone: Option<Duration>,
@@ -72,6 +72,14 @@ impl LimitsLayer {
     pub(crate) fn metrics(self, metrics: &Metrics) -> Self {
         self.0.always.show_learned(metrics);
         self
+    }
+
+    /// The same in front of providers that are to speak this. Both learn together, and what they learn is shown once.
+    pub(crate) fn speaking(&self, api: Api) -> Self {
+        Self(Arc::new(Limits {
+            api,
+            ..Limits::clone(&self.0)
+        }))
     }
 }
 

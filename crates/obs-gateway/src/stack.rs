@@ -165,7 +165,7 @@ impl Stacks {
             limits: LimitsLayer::new(settings, names.routes(), api).metrics(&metrics),
             attempts: AttemptLayer::new(prices.clone()).enveloped(),
         };
-        let second = layers.other(settings, &names, |api| {
+        let second = layers.other(settings, |api| {
             let apm = match kept.apm(1) {
                 Some(apm) => apm.clone(),
                 None => apm(settings, telemetry, clock, api),
@@ -231,7 +231,6 @@ impl Layers {
     fn other(
         &self,
         settings: &Settings,
-        names: &Names,
         made: impl FnOnce(Api) -> Result<(ApmLayer, Option<Routing>), BuildError>,
     ) -> Result<Self, BuildError> {
         let mut other = self.clone();
@@ -239,7 +238,7 @@ impl Layers {
             Api::OpenAi => Api::Anthropic,
             Api::Anthropic => Api::OpenAi,
         };
-        other.limits = LimitsLayer::new(settings, names.routes(), other.api);
+        other.limits = self.limits.speaking(other.api);
         if !are_one(settings) {
             (other.apm, other.router) = made(other.api)?;
             // Comparisons are of the routes of one interface.

@@ -540,3 +540,32 @@ async fn a_provider_of_openais_format_gets_messages_as_they_are_where_there_is_n
     );
     assert_eq!(provider.seen()[0].path, MESSAGES);
 }
+
+#[tokio::test]
+async fn limits_that_only_messages_taught_are_shown() {
+    let text = "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"id\":\"msg_1\",\"type\":\"message\",\
+        \"role\":\"assistant\",\"model\":\"claude-haiku-5-5\",\"content\":[],\"usage\":{\"input_tokens\":1,\"output_tokens\":1}}}\n\n\
+        event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"index\":0,\"delta\":{\"type\":\"text_delta\",\
+        \"text\":\"Hi\"}}\n\nevent: message_delta\ndata: {\"type\":\"message_delta\",\"delta\":\
+        {\"stop_reason\":\"end_turn\"},\"usage\":{\"output_tokens\":1}}\n\nevent: message_stop\ndata: {\"type\":\"message_stop\"}\n\n";
+    let (provider, at) = Provider::start((0..100).map(|_| streams(text))).await;
+    let (_, other) = Provider::start([]).await;
+    // The interface of the first provider is OpenAI's, and nobody asks there.
+    let file = format!(
+        "[cache]\nstore = \"off\"\n[timeout]\nadaptive = \"90\"\nadaptive_floor = \"2s\"\n[[providers]]\n\
+         name = \"openai\"\nbase_url = \"http://{other}/v1\"\n[[providers]]\nname = \"anthropic\"\n\
+         format = \"anthropic\"\nbase_url = \"http://{at}\"\n[[routes]]\nname = \"haiku\"\n\
+         provider = \"anthropic\"\nmodel = \"claude-haiku-5-5\""
+    );
+    let gateway = start(from_file(&file, &[])).await;
+    let limit = "timeout_limit_seconds{limit=\"first_token\",operation=\"chat\"}";
+    let shown = || gateway.gateway.telemetry().render();
+    assert!(!shown().contains(limit));
+    for _ in 0..100 {
+        let got = gateway.post(MESSAGES, &streamed("haiku", "Hi"));
+        assert_eq!(got.send().await.unwrap().text().await.unwrap(), text);
+    }
+    assert_eq!(provider.seen().len(), 100);
+    let shown = shown();
+    assert!(shown.contains(limit), "{shown}");
+}
