@@ -169,8 +169,8 @@ mod tests {
     }
 
     #[test]
-    fn the_readme_lists_every_setting_as_it_is() {
-        let readme = include_str!("../../README.md");
+    fn the_page_of_settings_lists_every_one_as_it_is() {
+        let page = include_str!("../../../../docs/settings.md");
         for scalar in &SCALARS {
             let Scalar { name, about, .. } = scalar;
             let default = scalar
@@ -179,8 +179,8 @@ mod tests {
                 .unwrap_or_default();
             let row = format!("| `{name}` | {default} | {about} |");
             assert!(
-                readme.contains(&row),
-                "the README should have this row:\n{row}"
+                page.contains(&row),
+                "docs/settings.md should have this row:\n{row}"
             );
         }
     }
