@@ -36,6 +36,7 @@ struct Names {
     counters: BTreeMap<&'static str, Arc<Sources<u64>>>,
     usd: BTreeMap<&'static str, Arc<Sources<Usd>>>,
     ratios: BTreeMap<&'static str, Arc<Sources<Share>>>,
+    means: BTreeMap<&'static str, Arc<Sources<Share>>>,
     levels: BTreeMap<&'static str, Arc<Sources<i64>>>,
     histograms: BTreeMap<&'static str, Histogram>,
 }
@@ -168,6 +169,37 @@ impl Metrics {
                     all.sum(|labels, share| {
                         if let Some(ratio) = share.ratio() {
                             out.observe(ratio, labels);
+                        }
+                    });
+                })
+                .build();
+            sources
+        });
+        sources.add(Arc::new(move |tell: &mut dyn FnMut(&[KeyValue], Share)| {
+            source(&mut |labels, part, whole| tell(labels, Share { part, whole }));
+        }));
+    }
+
+    /// Exports a mean of quantities that are no shares, such as seconds, as a gauge: `source` tells the sum, then by how much it is
+    /// to be divided. Sums and divisors of all sources are summed, then divided; else as [`ratio`](Self::ratio).
+    pub fn mean(
+        &self,
+        name: &'static str,
+        description: &'static str,
+        source: impl Fn(&mut dyn FnMut(&[KeyValue], u64, u64)) + Send + Sync + 'static,
+    ) {
+        let Some(families) = &self.0 else { return };
+        let mut names = families.names();
+        let sources = names.means.entry(name).or_insert_with(|| {
+            let sources = Arc::<Sources<Share>>::default();
+            let all = sources.clone();
+            let builder = families.meter.f64_observable_gauge(name);
+            builder
+                .with_description(description)
+                .with_callback(move |out| {
+                    all.sum(|labels, share| {
+                        if let Some(mean) = share.mean() {
+                            out.observe(mean, labels);
                         }
                     });
                 })

@@ -121,6 +121,11 @@ impl Sum for Share {
 impl Share {
     /// `None` while there is no whole. The two are not read at one moment, so that a part may be ahead of its whole.
     pub(crate) fn ratio(self) -> Option<f64> {
-        (self.whole > 0).then(|| (self.part as f64 / self.whole as f64).min(1.0))
+        self.mean().map(|mean| mean.min(1.0))
+    }
+
+    /// `None` while there is nothing to divide by.
+    pub(crate) fn mean(self) -> Option<f64> {
+        (self.whole > 0).then(|| self.part as f64 / self.whole as f64)
     }
 }

@@ -151,7 +151,7 @@ impl AttemptTimeoutLayer {
         if config.learners.first_token.is_none() && config.learners.attempt.is_none() {
             return;
         }
-        metrics.ratio(
+        metrics.mean(
             "timeout_limit_seconds",
             "Limits that were learned, the mean over models.",
             move |tell| {
