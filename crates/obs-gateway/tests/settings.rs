@@ -482,6 +482,29 @@ model = "m2"
 "#;
 
 #[test]
+fn a_providers_key_may_be_in_a_file_and_is_shown_nowhere() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("key");
+    let at = file.display();
+    let tables = format!(
+        "[[providers]]\nname = \"a\"\nbase_url = \"https://a.example/v1\"\napi_key_file = \"{at}\"\n"
+    );
+    let refusal = given().file(&tables).refusal();
+    assert!(refusal.contains("cannot be read"), "{refusal}");
+    std::fs::write(&file, "\n").unwrap();
+    let refusal = given().file(&tables).refusal();
+    assert!(refusal.contains("is empty"), "{refusal}");
+    std::fs::write(&file, "sk-of-a-file\n").unwrap();
+    let settings = given().file(&tables).settings();
+    let key = settings.providers[0].api_key.as_ref();
+    assert_eq!(key.map(|key| key.expose()), Some("sk-of-a-file"));
+    assert!(!format!("{settings:?}").contains("sk-of-a-file"));
+    let both = format!("{tables}api_key_env = \"A_KEY\"\n");
+    let refusal = given().file(&both).env("A_KEY", "sk").refusal();
+    assert!(refusal.contains("expected one of them"), "{refusal}");
+}
+
+#[test]
 fn providers_and_routes_are_read_from_the_file_and_stand_over_openais_variables() {
     let given = given()
         .file(TABLES)

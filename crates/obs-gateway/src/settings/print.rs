@@ -75,12 +75,16 @@ fn print_provider(out: &mut String, provider: &Provider) {
     if provider.malformed == Malformed::Skip {
         let _ = writeln!(out, "malformed = \"skip\"");
     }
+    if let Some(file) = &provider.api_key_file {
+        let line = format!("api_key_file = {}", quoted(&file.display().to_string()));
+        let _ = writeln!(out, "{line:COLUMN$} # is read");
+    }
     match &provider.api_key_env {
         Some(variable) => {
             let line = format!("api_key_env = {}", quoted(variable));
             let _ = writeln!(out, "{line:COLUMN$} # is set");
         }
-        None if provider.format == Format::Simulated => {}
+        None if provider.format == Format::Simulated || provider.api_key_file.is_some() => {}
         None => {
             let line = "# api_key_env";
             let _ = writeln!(

@@ -37,6 +37,10 @@ const PROVIDER: &[Field<Provider>] = &[
         set: |p, v| put(&mut p.api_key_env, text(v, variable).map(Some)),
     },
     Field {
+        key: "api_key_file",
+        set: |p, v| put(&mut p.api_key_file, text(v, path).map(Some)),
+    },
+    Field {
         key: "ca_file",
         set: |p, v| put(&mut p.ca_file, text(v, path).map(Some)),
     },
@@ -127,19 +131,40 @@ pub(super) fn providers(
                 ),
             }
         }
-        let Some(variable) = &provider.api_key_env else {
-            continue;
-        };
-        match environment.get(variable).map(str::trim) {
-            Some(key) if !key.is_empty() => provider.api_key = Some(Secret::new(key)),
-            Some(_) => problems.add(place.clone(), format!("the variable {variable} is empty")),
-            None => problems.add(
-                place.clone(),
-                format!("the variable {variable}, which api_key_env names, is not set"),
-            ),
+        match api_key(provider, environment) {
+            Ok(key) => provider.api_key = key,
+            Err(problem) => problems.add(place.clone(), problem),
         }
     }
     found
+}
+
+/// The key of a provider, from where it says; what is wrong is said without it.
+fn api_key(of: &Provider, environment: &Environment) -> Result<Option<Secret>, String> {
+    let (key, from) = match (&of.api_key_env, &of.api_key_file) {
+        (None, None) => return Ok(None),
+        (Some(_), Some(_)) => {
+            return Err("both api_key_env and api_key_file are given: expected one of them".into());
+        }
+        (Some(variable), None) => {
+            let key = environment.get(variable).ok_or_else(|| {
+                format!("the variable {variable}, which api_key_env names, is not set")
+            })?;
+            (key.to_owned(), format!("the variable {variable}"))
+        }
+        (None, Some(file)) => {
+            let from = format!("api_key_file {}", file.display());
+            let key = std::fs::read_to_string(file);
+            (
+                key.map_err(|error| format!("{from} cannot be read: {error}"))?,
+                from,
+            )
+        }
+    };
+    match key.trim() {
+        "" => Err(format!("{from} is empty")),
+        key => Ok(Some(Secret::new(key))),
+    }
 }
 
 /// The routes of the file, each with its place.
@@ -202,7 +227,10 @@ fn set<T>(
         let hint = match key {
             // Its value is a secret: it is not shown.
             "key" => " (give its `hash`)".into(),
-            "api_key" => " (name the variable that holds it in `api_key_env`)".into(),
+            "api_key" => {
+                " (name the variable that holds it in `api_key_env`, or a file in `api_key_file`)"
+                    .into()
+            }
             _ => did_you_mean(key, names()),
         };
         let all = names().collect::<Vec<_>>().join(", ");

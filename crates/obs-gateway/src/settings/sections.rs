@@ -310,6 +310,8 @@ pub struct Provider {
     pub base_url: String,
     /// Name of the variable that holds the key.
     pub api_key_env: Option<String>,
+    /// A file that holds the key instead, such as a mounted secret.
+    pub api_key_file: Option<PathBuf>,
     /// Certificates in PEM form that are trusted besides those of the system.
     pub ca_file: Option<PathBuf>,
     /// What is in that file.
