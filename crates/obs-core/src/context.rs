@@ -25,6 +25,9 @@ pub struct CallContext {
     pub cache: CacheDirectives,
     /// The route that a router chose.
     pub route: Option<Arc<str>>,
+    /// The routes that the call may take, by name; `None`: all of them. No other one is asked, whatever a policy, a list of
+    /// fallbacks or a judge says.
+    pub allowed: Option<Arc<[Arc<str>]>>,
     /// Why this attempt is made.
     pub purpose: Purpose,
     /// What happened to the call so far.
@@ -56,6 +59,13 @@ impl CallContext {
             scope: Scope::default(),
             ..self.clone()
         }
+    }
+
+    /// Whether the call may take the route of this name.
+    #[must_use]
+    pub fn may_take(&self, route: &str) -> bool {
+        let allowed = self.allowed.as_ref();
+        allowed.is_none_or(|allowed| allowed.iter().any(|name| **name == *route))
     }
 
     /// The answer that this scope gave is not used: it lost a race, or was judged unfit.

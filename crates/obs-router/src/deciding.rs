@@ -6,7 +6,11 @@ use obs_core::{
 };
 use tokio::time::Instant;
 
-use crate::{Policy, Reason, plan::Plan, setup::Setup};
+use crate::{
+    Policy, Reason,
+    plan::Plan,
+    setup::{Setup, nearest},
+};
 
 /// A plan, why it is that one, and how difficult the request was found.
 pub(crate) type Decision = (Plan, Reason, Option<f32>);
@@ -39,11 +43,13 @@ impl<P, J> Setup<P, J> {
     ) -> Result<Decision, Error> {
         let named = self.auto.as_deref().filter(|auto| request.model() != *auto);
         let named = named.map(|_| self.routes.asked_for(request.model()));
-        let mut plan = match named {
+        let allowed = self.routes.allowed(context);
+        let plan = match named {
             Some(Some(at)) => Plan::named(&self.routes, at, true),
             Some(None) => Plan::through(&self.routes),
             None => Plan::chosen(&self.routes, self.default),
         };
+        let mut plan = plan.only(allowed);
         let last = context.journal.with(|report| {
             let mut attempts = report.attempts.iter().rev();
             let last = attempts.find(|attempt| attempt.purpose != Purpose::Judge)?;
@@ -63,10 +69,12 @@ impl<P, J> Setup<P, J> {
         P: Policy<R>,
     {
         let embeds = request.operation() == Operation::Embeddings;
+        let allowed = self.routes.allowed(context);
         match self.auto.as_deref() {
             Some(auto) if request.model() != auto => {
                 let plan = match self.routes.asked_for(request.model()) {
-                    Some(at) => Plan::named(&self.routes, at, !embeds),
+                    Some(at) if allowed & (1 << at) == 0 => return Err(not_allowed(request)),
+                    Some(at) => Plan::named(&self.routes, at, !embeds).only(allowed),
                     None => Plan::through(&self.routes),
                 };
                 Ok((plan, Reason::Named, None))
@@ -78,23 +86,30 @@ impl<P, J> Setup<P, J> {
                 Err(Error::new(ErrorKind::Caller, message))
             }
             None if embeds => Ok((Plan::through(&self.routes), Reason::Default, None)),
-            _ => Ok(self.ask(request, context)),
+            _ => match nearest(self.default, allowed) {
+                Some(default) => Ok(self.ask(request, context, allowed, default)),
+                None => Err(not_allowed(request)),
+            },
         }
     }
 
-    fn ask<R>(&self, request: &R, context: &CallContext) -> Decision
+    /// Among the routes that the call may take.
+    fn ask<R>(&self, request: &R, context: &CallContext, allowed: u64, default: usize) -> Decision
     where
         P: Policy<R>,
     {
+        let chosen = |at| Plan::chosen(&self.routes, at).only(allowed);
         let decided = catch_unwind(AssertUnwindSafe(|| self.policy.decide(request, context)));
         let fault = match decided.map(crate::Decision::into_parts) {
             Ok((_, _, Some(score), _)) if !(0.0..=1.0).contains(&score) => {
                 format!("it gave the score {score}")
             }
-            Ok((target, reason, score, judged)) => match self.routes.place(&target, self.default) {
-                Some(at) => return (Plan::chosen(&self.routes, at).judged(judged), reason, score),
-                None => format!("it chose {target:?}, which is no route"),
-            },
+            Ok((target, reason, score, judged)) => {
+                match self.routes.place(&target, default, allowed) {
+                    Some(at) => return (chosen(at).judged(judged), reason, score),
+                    None => format!("it chose {target:?}, which is no route"),
+                }
+            }
             Err(_) => "it panicked".to_owned(),
         };
         tracing::debug!(
@@ -102,11 +117,7 @@ impl<P, J> Setup<P, J> {
             "the policy gave no useful answer; the call takes the default route"
         );
         self.counts.ledger.policy_error();
-        (
-            Plan::chosen(&self.routes, self.default),
-            Reason::PolicyError,
-            None,
-        )
+        (chosen(default), Reason::PolicyError, None)
     }
 
     /// Passes over a route that cannot hold the prompt.
@@ -144,8 +155,11 @@ impl<P, J> Setup<P, J> {
         let at = plan.at();
         let baseline = match reason {
             _ if self.routes.get(at).is_none() => None,
-            // Who names a route would have had it without a router too.
-            _ => Some(plan.asked().unwrap_or(self.baseline)),
+            // Who names a route would have had it without a router too, and nobody one that it may not take.
+            _ => {
+                let asked = plan.asked().unwrap_or(self.baseline);
+                nearest(asked, self.routes.allowed(&call.context))
+            }
         };
         let decided = Decided {
             route: self.routes.name(at),
@@ -168,4 +182,12 @@ impl<P, J> Setup<P, J> {
             measures
         })
     }
+}
+
+fn not_allowed(request: &impl LlmRequest) -> Error {
+    let message = format!(
+        "`{}`: the call may take none of the routes that this asks for",
+        request.model()
+    );
+    Error::new(ErrorKind::Caller, message)
 }

@@ -10,6 +10,9 @@
 //!   another one can. A content filter's refusal goes to the caller.
 //! - **After the commit point nothing is switched unseen.** A stream that breaks off then ends with its error; with
 //!   [`ContinueLayer`] around the router, routes that [can](Route::prefill) go on with its text.
+//! - **A call takes no route that it [may not](obs_core::CallContext::allowed)**: a policy chooses among the others (the first and the last of
+//!   them are its first and last; in place of one that is named the next better one is taken), and fallbacks, escalations, shadows and
+//!   continuations leave it out. Where none is left, that is the caller's error. Savings are then measured against such a route.
 //! - **Nobody is hammered.** Where it is [switched on](RouterLayer::retries), a failure that may pass is [retried](Retries) on the
 //!   same route, after a pause that differs from call to call; a silent route is not. A route that keeps failing is left out by
 //!   a [`Breaker`], and tried again by single calls.

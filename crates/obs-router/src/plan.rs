@@ -29,6 +29,14 @@ impl Plan {
         }
     }
 
+    /// No other routes than these.
+    pub(crate) fn only(self, allowed: u64) -> Self {
+        Self {
+            left: self.left & allowed,
+            ..self
+        }
+    }
+
     /// Whether a judge may look at the answer.
     pub(crate) fn judged(self, judged: bool) -> Self {
         Self { judged, ..self }

@@ -1,7 +1,7 @@
 //! What the services of a layer know, checked.
 use std::{sync::Arc, time::Duration};
 
-use obs_core::{Baseline, Commit, Deadline};
+use obs_core::{Baseline, CallContext, Commit, Deadline};
 
 use crate::{InvalidRoutes, MAX_ROUTES, OTHER, Route, Target};
 
@@ -96,13 +96,25 @@ impl Table {
             .or_else(|| self.routes.iter().position(of_model))
     }
 
-    pub(crate) fn place(&self, target: &Target, default: usize) -> Option<usize> {
-        match target {
-            Target::First => Some(0),
-            Target::Last => Some(self.len() - 1),
-            Target::Default => Some(default),
-            Target::Named(name) => self.named(name),
+    /// The routes that a call may take, as bits.
+    pub(crate) fn allowed(&self, context: &CallContext) -> u64 {
+        if context.allowed.is_none() {
+            return u64::MAX >> (u64::BITS as usize - self.len());
         }
+        let places = self.names().enumerate();
+        let may_take = places.filter(|(_, name)| context.may_take(name));
+        may_take.fold(0, |bits, (at, _)| bits | 1 << at)
+    }
+
+    /// The first and the last one are those that the call may take. `None`: there is no such route.
+    pub(crate) fn place(&self, target: &Target, default: usize, allowed: u64) -> Option<usize> {
+        let at = match target {
+            Target::First => 0,
+            Target::Last => self.len() - 1,
+            Target::Default => default,
+            Target::Named(name) => self.named(name)?,
+        };
+        nearest(at, allowed)
     }
 
     /// Where calls go that have named this route, when it fails.
@@ -163,6 +175,16 @@ impl<P, J> Setup<P, J> {
     /// The later one of what is set and what the judge must see.
     pub(crate) fn commit(&self, judge: Commit) -> Commit {
         later(self.commit, judge)
+    }
+}
+
+/// That route, where it is allowed, or else the next better one that is, or else the best one. `None`: none is.
+pub(crate) fn nearest(at: usize, allowed: u64) -> Option<usize> {
+    let better = allowed & (u64::MAX << at);
+    match (better, allowed) {
+        (_, 0) => None,
+        (0, worse) => Some(worse.ilog2() as usize),
+        (better, _) => Some(better.trailing_zeros() as usize),
     }
 }
 

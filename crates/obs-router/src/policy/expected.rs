@@ -117,8 +117,10 @@ impl<F> ExpectedCost<F> {
         for (at, route) in self.routes.iter().enumerate() {
             let model = route.model.as_deref().unwrap_or_else(|| request.model());
             let usage = self.tokens.expected(at, bytes);
+            let cost = || self.prices.cost(Some(&route.name), model, &usage);
             outlooks[at] = Outlook {
-                cost: self.prices.cost(Some(&route.name), model, &usage),
+                // One that the call may not take has no price for it.
+                cost: context.may_take(&route.name).then(cost).flatten(),
                 quality: match qualities[at] {
                     quality if quality.is_nan() => 0.0,
                     quality => quality.clamp(0.0, 1.0),

@@ -132,10 +132,12 @@ impl<P> Sticky<P> {
         Some(session)
     }
 
-    fn place(&self, target: &Target) -> Option<usize> {
+    /// The first and the last one are those that the call may take.
+    fn place(&self, target: &Target, context: &CallContext) -> Option<usize> {
+        let may_take = |of: &Place| context.may_take(&of.name);
         match target {
-            Target::First => Some(0),
-            Target::Last => self.routes.len().checked_sub(1),
+            Target::First => self.routes.iter().position(may_take),
+            Target::Last => self.routes.iter().rposition(may_take),
             Target::Named(name) => self.routes.iter().position(|of| *of.name == **name),
             Target::Default => None,
         }
@@ -166,14 +168,19 @@ impl<R, P: Policy<R>> Policy<R> for Sticky<P> {
         context
             .journal
             .listen(&(session as Arc<dyn AttemptListener>));
-        let (Some(last), Some(to)) = (last, self.place(wanted.target())) else {
+        let (Some(last), Some(to)) = (last, self.place(wanted.target(), context)) else {
             return wanted;
         };
+        // Another key may have had it there.
+        if !context.may_take(&self.routes[last.route].name) {
+            return wanted;
+        }
         let score = wanted.difficulty();
         if last.route == to || !self.stays(&last, to, score.unwrap_or(1.0)) {
             return wanted;
         }
         let target = match last.route {
+            at if context.allowed.is_some() => Target::from(self.routes[at].name.to_string()),
             0 => Target::First,
             at if at + 1 == self.routes.len() => Target::Last,
             at => Target::from(self.routes[at].name.to_string()),

@@ -7,7 +7,8 @@ use crate::{Decision, Explanation, Policy, Reason, Target};
 /// question, always takes the same route, in every process.
 ///
 /// What takes which route is a hash of the tenant and the session of a call, or else of the tenant and the fingerprint of its request. Two
-/// splits that should not go together have different [names](Self::named).
+/// splits that should not go together have different [names](Self::named). A call that may not take
+/// [all routes](CallContext::allowed) is split among those that it may take.
 ///
 /// ```
 /// use obs_router::Weighted;
@@ -66,19 +67,46 @@ impl Weighted {
         (u64::from_le_bytes(*first) >> 11) as f64 / (1_u64 << 53) as f64
     }
 
-    fn of(&self, point: f64) -> &Target {
+    fn of(&self, point: f64, context: &CallContext) -> &Target {
         let (last, sum) = self.routes.last().expect("there are some");
+        if context.allowed.is_some() {
+            return self.among_allowed(point, context).unwrap_or(last);
+        }
         let at = (point * *sum as f64) as u64;
         let mut routes = self.routes.iter();
         routes
             .find(|(_, upto)| at < *upto)
             .map_or(last, |(route, _)| route)
     }
+
+    /// By their weights among each other. `None`: it may take none of them, or they have no weight.
+    fn among_allowed(&self, point: f64, context: &CallContext) -> Option<&Target> {
+        let mut before = 0;
+        let weights = self.routes.iter().map(|(route, upto)| {
+            let weight = upto - before;
+            before = *upto;
+            (route, weight)
+        });
+        let may_take = |route: &Target| match route {
+            Target::Named(name) => context.may_take(name),
+            // A place among those that it may take.
+            _ => true,
+        };
+        let allowed: Vec<_> = weights.filter(|(route, _)| may_take(route)).collect();
+        let sum: u64 = allowed.iter().map(|(_, weight)| weight).sum();
+        let mut at = (point * sum as f64) as u64;
+        let hit = allowed.iter().find(|(_, weight)| {
+            let hit = at < *weight;
+            at = at.saturating_sub(*weight);
+            hit
+        });
+        hit.map(|(route, _)| *route)
+    }
 }
 
 impl<R: LlmRequest> Policy<R> for Weighted {
     fn decide(&self, request: &R, context: &CallContext) -> Decision {
-        let target = self.of(self.point(request, context));
+        let target = self.of(self.point(request, context), context);
         Decision::new(target.clone(), Reason::Weighted)
     }
 

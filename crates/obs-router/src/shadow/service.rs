@@ -65,6 +65,7 @@ impl<C> Shared<C> {
         call.context.purpose == Purpose::First
             && call.request.operation() != Operation::Embeddings
             && self.share > 0.0
+            && self.routes.iter().all(|of| call.context.may_take(&of.name))
             && self.chance.draw() < self.share
             && self.is_affordable()
     }

@@ -122,6 +122,21 @@ async fn both_routes_are_asked_and_the_caller_neither_waits_nor_pays() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn no_call_is_compared_with_a_route_that_it_may_not_take() {
+    for allowed in [&["cheap"][..], &["cheap", "premium"]] {
+        let (seen, background) = (Seen::default(), Background::new(4));
+        let shadow = shadow(&seen, &background);
+        let mut call = ask();
+        call.context.allowed = Some(allowed.iter().map(|name| (*name).into()).collect());
+        let answer = layer().layer(shadow.layer(models())).oneshot(call).await;
+        assert!(answer.is_ok());
+        assert!(background.drain(LONG).await);
+        let compared = u64::from(allowed.len() == 2);
+        assert_eq!(shadow.stats(), stats(|of| of.compared = compared));
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_share_of_the_calls_is_drawn_and_no_later_attempts() {
     let (seen, background) = (Seen::default(), Background::new(100));
     let drawn = Arc::new(AtomicUsize::new(0));

@@ -51,6 +51,19 @@ async fn each_call_takes_the_way_that_costs_least() {
 }
 
 #[tokio::test]
+async fn what_a_call_may_not_take_costs_nothing_that_counts() {
+    let models = Models::using(10, 0, 300);
+    let mut call = ask("0.95");
+    call.context.allowed = Some(["premium".into()].into());
+    let took = models.took(&layer(policy()), call).await;
+    assert_eq!(took, was("premium", "learned"));
+    let mut call = ask("0.1");
+    call.context.allowed = Some(["cheap".into()].into());
+    let took = models.took(&layer(policy()), call).await;
+    assert_eq!(took, was("cheap", "learned"), "not as the default");
+}
+
+#[tokio::test]
 async fn a_cheaper_and_better_route_wins_whatever_its_place() {
     let better = |_: &Ask, _: &CallContext, routes: &mut [f32]| {
         routes.copy_from_slice(&[0.99, 0.9]);

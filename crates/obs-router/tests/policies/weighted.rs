@@ -56,6 +56,27 @@ fn another_name_splits_in_another_way() {
 }
 
 #[test]
+fn a_call_that_may_not_take_all_routes_is_split_among_the_others_by_their_weights() {
+    let policy = Weighted::new([("cheap", 6), ("middle", 3), ("premium", 1)]);
+    let allowed = |names: &[&str]| {
+        let mut context = CallContext::default();
+        context.allowed = Some(names.iter().map(|name| (*name).into()).collect());
+        context
+    };
+    let count = |context: &CallContext, route: &'static str| {
+        let took = |n: &i32| {
+            let ask = ask(&format!("question {n}")).request;
+            *policy.decide(&ask, context).target() == Target::from(route)
+        };
+        (0..2_000).filter(took).count()
+    };
+    let two = allowed(&["middle", "premium"]);
+    assert!((1_420..=1_580).contains(&count(&two, "middle")));
+    assert_eq!(count(&two, "middle") + count(&two, "premium"), 2_000);
+    assert_eq!(count(&allowed(&["cheap"]), "cheap"), 2_000);
+}
+
+#[test]
 #[should_panic(expected = "more than zero")]
 fn weights_of_zero_alone_are_refused() {
     let _ = Weighted::new([("cheap", 0)]);

@@ -1,4 +1,5 @@
 //! The router through its public interface.
+mod allowed;
 mod backends;
 mod breaker;
 mod continued;
