@@ -78,6 +78,24 @@ impl Fault {
 }
 
 impl ErrorKind {
+    /// All kinds; there may be more some day.
+    pub const ALL: &'static [Self] = &[
+        Self::Caller,
+        Self::Auth,
+        Self::Credentials,
+        Self::ContextTooLong,
+        Self::ContentFilter,
+        Self::RateLimited,
+        Self::Connect,
+        Self::Timeout,
+        Self::Overloaded,
+        Self::Upstream,
+        Self::CutOff,
+        Self::Policy,
+        Self::NotCached,
+        Self::Unknown,
+    ];
+
     /// Whether another route may do better.
     ///
     /// [`ContextTooLong`](Self::ContextTooLong) may only on a route with a larger window, which the router checks.

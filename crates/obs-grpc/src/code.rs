@@ -2,24 +2,6 @@
 use obs_core::ErrorKind;
 use tonic::Code;
 
-/// All that are told by name.
-const KINDS: [ErrorKind; 14] = [
-    ErrorKind::Caller,
-    ErrorKind::Auth,
-    ErrorKind::Credentials,
-    ErrorKind::ContextTooLong,
-    ErrorKind::ContentFilter,
-    ErrorKind::RateLimited,
-    ErrorKind::Connect,
-    ErrorKind::Timeout,
-    ErrorKind::Overloaded,
-    ErrorKind::Upstream,
-    ErrorKind::CutOff,
-    ErrorKind::Policy,
-    ErrorKind::NotCached,
-    ErrorKind::Unknown,
-];
-
 pub(crate) fn code_of(kind: ErrorKind) -> Code {
     match kind {
         ErrorKind::Caller | ErrorKind::ContextTooLong => Code::InvalidArgument,
@@ -61,7 +43,7 @@ pub(crate) fn reason_of(kind: ErrorKind) -> String {
 }
 
 pub(crate) fn kind_by(reason: &str) -> Option<ErrorKind> {
-    let mut kinds = KINDS.into_iter();
+    let mut kinds = ErrorKind::ALL.iter().copied();
     kinds.find(|kind| kind.as_str().eq_ignore_ascii_case(reason))
 }
 
@@ -71,7 +53,7 @@ mod tests {
 
     #[test]
     fn every_kind_is_known_again_by_its_reason() {
-        for kind in KINDS {
+        for &kind in ErrorKind::ALL {
             assert_eq!(kind_by(&reason_of(kind)), Some(kind));
         }
         assert_eq!(kind_by("NONE_OF_OURS"), None);
@@ -79,7 +61,7 @@ mod tests {
 
     #[test]
     fn what_may_be_asked_elsewhere_stays_so_by_its_code_alone() {
-        for kind in KINDS {
+        for &kind in ErrorKind::ALL {
             let by_code = kind_of(code_of(kind));
             if kind.is_transient() {
                 assert!(by_code.may_fail_over(), "{kind}");

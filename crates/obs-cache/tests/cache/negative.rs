@@ -16,23 +16,6 @@ use crate::chat::*;
 
 const SECOND: Duration = Duration::from_secs(1);
 
-const KINDS: [ErrorKind; 14] = [
-    ErrorKind::Caller,
-    ErrorKind::Auth,
-    ErrorKind::Credentials,
-    ErrorKind::ContextTooLong,
-    ErrorKind::ContentFilter,
-    ErrorKind::RateLimited,
-    ErrorKind::Connect,
-    ErrorKind::Timeout,
-    ErrorKind::Overloaded,
-    ErrorKind::Upstream,
-    ErrorKind::CutOff,
-    ErrorKind::Policy,
-    ErrorKind::NotCached,
-    ErrorKind::Unknown,
-];
-
 /// A cache in front of a provider that refuses every prompt but `well`.
 #[derive(Clone)]
 struct Refusing {
@@ -87,7 +70,7 @@ impl Refusing {
 
 #[test]
 fn only_what_is_refused_for_what_it_is_is_refused_again_unasked() {
-    for kind in KINDS {
+    for &kind in ErrorKind::ALL {
         let repeats = matches!(
             kind,
             ErrorKind::Caller | ErrorKind::ContextTooLong | ErrorKind::ContentFilter

@@ -52,22 +52,7 @@ fn elapsed_of_other_crates_is_a_timeout_and_the_rest_is_unknown() {
 #[test]
 fn an_error_that_may_pass_may_also_be_answered_elsewhere() {
     use ErrorKind::*;
-    for kind in [
-        Caller,
-        Auth,
-        Credentials,
-        ContextTooLong,
-        ContentFilter,
-        RateLimited,
-        Connect,
-        Timeout,
-        Overloaded,
-        Upstream,
-        CutOff,
-        Policy,
-        NotCached,
-        Unknown,
-    ] {
+    for &kind in ErrorKind::ALL {
         assert!(!kind.is_transient() || kind.may_fail_over(), "{kind}");
     }
     for kind in [Caller, Auth, ContentFilter, Policy, NotCached] {

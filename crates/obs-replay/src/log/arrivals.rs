@@ -247,23 +247,10 @@ fn operation(name: &str) -> Operation {
 
 /// By its name in the log.
 fn kind(name: Option<&str>) -> ErrorKind {
-    const ALL: [ErrorKind; 14] = [
-        ErrorKind::Caller,
-        ErrorKind::Auth,
-        ErrorKind::Credentials,
-        ErrorKind::ContextTooLong,
-        ErrorKind::ContentFilter,
-        ErrorKind::RateLimited,
-        ErrorKind::Connect,
-        ErrorKind::Timeout,
-        ErrorKind::Overloaded,
-        ErrorKind::Upstream,
-        ErrorKind::CutOff,
-        ErrorKind::Policy,
-        ErrorKind::NotCached,
-        ErrorKind::Unknown,
-    ];
-    let of = ALL.into_iter().find(|of| Some(of.as_str()) == name);
+    let of = ErrorKind::ALL
+        .iter()
+        .copied()
+        .find(|of| Some(of.as_str()) == name);
     of.unwrap_or(ErrorKind::Unknown)
 }
 
