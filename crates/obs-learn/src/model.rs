@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use crate::calibrate::sigmoid;
 use crate::dataset::{Dataset, Row};
-use crate::features::{Dense, NoTerms, Terms};
+use crate::features::{Dense, FEATURES, NoTerms, Terms};
 use crate::goal::{self, Goal, Threshold};
 use crate::header::Header;
 use crate::weights::Weights;
@@ -59,7 +59,24 @@ impl Model {
             }
             None => (Dense::read(prompt, &mut NoTerms), 0.0),
         };
-        let raw = self.weights.structure(&dense) + words + self.weights.group(group);
+        self.evidence(group, &dense, words)
+    }
+
+    /// The same of the features of a prompt that is not there any more, in the order of [`NAMES`](crate::NAMES): exactly what
+    /// [`read`](Self::read) says of the prompt, but for a model that [reads words](Self::reads_words), which finds none.
+    #[must_use]
+    pub fn read_features(&self, group: Option<&str>, features: &[f32; FEATURES]) -> Evidence {
+        self.evidence(group, &Dense(*features), 0.0)
+    }
+
+    /// Whether it reads words of prompts, besides their structure.
+    #[must_use]
+    pub const fn reads_words(&self) -> bool {
+        self.weights.words.is_some()
+    }
+
+    fn evidence(&self, group: Option<&str>, dense: &Dense, words: f32) -> Evidence {
+        let raw = self.weights.structure(dense) + words + self.weights.group(group);
         Evidence {
             logit: self.header.calibration.line.at(raw),
             length: dense.length(),

@@ -2,19 +2,23 @@
 
 mod correction;
 mod monitor;
+mod state;
 
 use std::hash::{Hash, Hasher};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use serde::{Deserialize, Serialize};
+
 pub use monitor::{Monitor, Watch};
+pub use state::{STATE_FORMAT, State, StateError};
 
 use self::correction::{Correction, SLOTS};
 use crate::calibrate::{Line, loss, sigmoid};
 use crate::fit::logit;
 use crate::goal::{Goal, Threshold};
 use crate::model::{Evidence, Model};
-use crate::{Prompt, Target};
+use crate::{FEATURES, Prompt, Target};
 
 /// A step of a threshold, as a share of how far the middle 80 % of the scores lie apart.
 const STEP: f64 = 0.002;
@@ -31,6 +35,8 @@ const LEAST_SLOPE: f32 = 0.2;
 /// and slope of model and rule alike, and a bias for each group; and it tells whether model or rule foresaw it better, see [`Monitor`].
 ///
 /// Outcomes should come from calls drawn at random, such as shadow comparisons: those of cheap calls alone would tell of cheap calls alone.
+///
+/// What was learned lives in memory: [`Online::state`] and [`Online::restore`] let it outlive the process.
 ///
 /// Shared by reference. Decisions lock nothing and allocate nothing; outcomes take turns.
 #[derive(Debug)]
@@ -63,7 +69,8 @@ pub struct Decision {
 }
 
 /// Who decides.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum By {
     /// The model.
     Model,
@@ -130,16 +137,35 @@ impl Online {
     /// Decides a call.
     #[must_use]
     pub fn decide(&self, group: Option<&str>, prompt: &(impl Prompt + ?Sized)) -> Decision {
-        let evidence = self.model.read(group, prompt);
+        self.decide_by(group, self.model.read(group, prompt), Target::admit)
+    }
+
+    /// What [`Online::decide`] would say, with the thresholds left where they are: for those who decide by the gain themselves.
+    #[must_use]
+    pub fn look(&self, group: Option<&str>, prompt: &(impl Prompt + ?Sized)) -> Decision {
+        self.decide_by(group, self.model.read(group, prompt), Target::admits)
+    }
+
+    /// Decides a call by the features of its prompt, see [`Model::read_features`].
+    #[must_use]
+    pub fn decide_features(&self, group: Option<&str>, features: &[f32; FEATURES]) -> Decision {
+        let evidence = self.model.read_features(group, features);
+        self.decide_by(group, evidence, Target::admit)
+    }
+
+    fn decide_by(
+        &self,
+        group: Option<&str>,
+        evidence: Evidence,
+        admit: fn(&Target, f64) -> bool,
+    ) -> Decision {
         let slot = group.map(slot);
         let rule = self.model.header().rule.at(evidence.length);
         // Both thresholds follow the traffic, so that either can take over at any time.
-        let by_model = self
-            .by_model
-            .admit(f64::from(self.correction.order(evidence.logit, slot)));
-        let by_rule = self.by_rule.admit(f64::from(
-            self.rule.order(self.rule_order.at(evidence.length), slot),
-        ));
+        let order = self.correction.order(evidence.logit, slot);
+        let by_model = admit(&self.by_model, order.into());
+        let order = self.rule.order(self.rule_order.at(evidence.length), slot);
+        let by_rule = admit(&self.by_rule, order.into());
         let by = self.stands();
         Decision {
             premium: if by == By::Model { by_model } else { by_rule },
@@ -211,7 +237,7 @@ impl Online {
 
 /// Groups that share a slot by chance share a correction.
 fn slot(group: &str) -> u8 {
-    let mut hasher = Fnv(0xcbf2_9ce4_8422_2325);
+    let mut hasher = Fnv::new();
     group.hash(&mut hasher);
     const { assert!(SLOTS == 256, "a slot is one byte") };
     (hasher.finish() >> 56) as u8
@@ -219,6 +245,12 @@ fn slot(group: &str) -> u8 {
 
 /// A hash that allocates nothing and needs no state, unlike that of the standard library.
 struct Fnv(u64);
+
+impl Fnv {
+    const fn new() -> Self {
+        Self(0xcbf2_9ce4_8422_2325)
+    }
+}
 
 impl Hasher for Fnv {
     fn write(&mut self, bytes: &[u8]) {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::support::{Chance, dataset, rows, trained, trainer};
-use obs_learn::{By, Goal, Monitor, Online, Target};
+use obs_learn::{By, Dataset, Goal, Monitor, Online, Target, features};
 use proptest::prelude::*;
 
 fn online() -> Online {
@@ -265,4 +265,37 @@ proptest! {
         }
         prop_assert_eq!(monitor.watch().by, By::Model);
     }
+}
+
+#[test]
+fn recorded_features_decide_as_the_prompt_did_where_no_words_are_read() {
+    let fresh = rows(400, 5, 2.0);
+    let mut data = Dataset::new();
+    for row in rows(600, 4, 2.0) {
+        let gain = if row.gained { 0.0 } else { 1.0 };
+        let features = features(row.prompt.as_str());
+        data.push_features(Some(&row.group), &features, gain, 1.0)
+            .unwrap();
+    }
+    let structure = trainer().train(&data, |_, _| ()).unwrap().model;
+    assert!(!structure.reads_words() && trained().model.reads_words());
+    let [by_prompt, by_features] =
+        [(), ()].map(|()| Online::new(Arc::new(structure.clone()), Goal::Share(0.3)).trusting());
+    let mut premium = 0;
+    for row in &fresh {
+        let (group, kept) = (Some(row.group.as_str()), features(row.prompt.as_str()));
+        let seen = by_prompt.decide(group, row.prompt.as_str());
+        assert_eq!(seen, by_features.decide_features(group, &kept));
+        premium += usize::from(seen.premium);
+        // A model of words says what it can.
+        let read = trained().model.read_features(None, &kept);
+        assert_eq!(
+            read.length,
+            trained().model.read(None, row.prompt.as_str()).length
+        );
+    }
+    assert!(
+        (60..200).contains(&premium),
+        "{premium} of 400: both are there"
+    );
 }
