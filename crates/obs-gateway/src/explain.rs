@@ -1,9 +1,20 @@
 //! What a decision rests on, as JSON.
+use std::sync::Arc;
+
 use obs_router::{Explanation, Part};
 use serde_json::{Map, Value, json};
 
 /// Most bytes of an explanation: it is the value of a header.
 const LONGEST: usize = 1024;
+
+/// Where a key bounds the choice: among these routes, each with its place.
+pub(crate) fn among(routes: &[Arc<str>], inner: Option<Explanation>) -> Explanation {
+    let of = Explanation::of("key");
+    let of = routes.iter().enumerate().fold(of, |of, (place, name)| {
+        of.part(name.to_string(), place as f32, 0.0)
+    });
+    of.around(inner)
+}
 
 /// On one line of ASCII, the weightiest things first, of which there are as many as fit.
 pub(crate) fn explained(explanation: &Explanation) -> String {

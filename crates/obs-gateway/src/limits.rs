@@ -122,7 +122,8 @@ impl Limits {
                 .collect();
             let left = |at: &usize| {
                 let route = &self.routes[*at];
-                route.speaks(self.api) && !tried.contains(&*route.name)
+                let may = route.speaks(self.api) && context.may_take(&route.name);
+                may && !tried.contains(&*route.name)
             };
             let first = report.decisions.first();
             let named = first.filter(|decided| decided.reason == "named");

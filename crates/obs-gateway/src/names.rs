@@ -1,9 +1,12 @@
 //! What the `model` of a request means, and which part of the cache its answers belong to.
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+};
 
 use obs_core::{Fingerprint, Operation};
 
-use crate::{api::Api, providers::Providers, settings::Settings};
+use crate::{api::Api, keys, providers::Providers, settings::Settings};
 
 /// The name that leaves the choice to the policy.
 pub(crate) const AUTO: &str = "auto";
@@ -44,10 +47,18 @@ pub(crate) enum Unheard {
 pub(crate) struct Names {
     routes: Vec<RouteName>,
     by_name: HashMap<Arc<str>, usize>,
-    namespaces: HashMap<(Api, Operation, Option<usize>), Arc<str>>,
-    auto: HashMap<(Api, Operation), Arc<str>>,
+    parts: Parts,
+    /// Of keys that not every route may answer, by the routes that may: what is shared by two callers is answered once for both.
+    bounded: HashMap<Arc<[Arc<str>]>, Parts>,
     /// Which interfaces a provider speaks, in the order of [`Api::ALL`].
     spoken: [bool; 2],
+}
+
+/// Parts of the cache.
+#[derive(Debug, Default)]
+struct Parts {
+    of_route: HashMap<(Api, Operation, Option<usize>), Arc<str>>,
+    auto: HashMap<(Api, Operation), Arc<str>>,
 }
 
 impl Names {
@@ -70,31 +81,15 @@ impl Names {
         for (at, route) in all {
             by_name.entry(route.model.clone()).or_insert(at);
         }
-        let answers = |api, route: Option<usize>| {
-            let route = route.map(|at| &named[at]);
-            let provider = providers.of(api, route.map(|route| &*route.name))?;
-            Some((provider.place(), route.map(|route| &*route.model)))
-        };
-        let (mut namespaces, mut auto) = (HashMap::new(), HashMap::new());
-        let all = Api::ALL.map(|api| [(api, Operation::Chat), (api, Operation::Embeddings)]);
-        for (api, operation) in all.into_iter().flatten() {
-            let routes = (0..named.len()).filter(|at| named[*at].speaks(api));
-            let routes: Vec<_> = routes.map(Some).collect();
-            let every: Vec<_> = routes.iter().filter_map(|at| answers(api, *at)).collect();
-            auto.insert((api, operation), namespace(api, operation, &every));
-            for route in routes.into_iter().chain([None]) {
-                if let Some(answers) = answers(api, route) {
-                    let namespace = namespace(api, operation, &[answers]);
-                    namespaces.insert((api, operation, route), namespace);
-                }
-            }
-        }
+        let parts = |allowed: Option<&[Arc<str>]>| Parts::new(&named, providers, allowed);
+        let bounds = settings.keys.iter();
+        let bounds = bounds.filter_map(|key| keys::allowed(key, settings));
         Self {
             spoken: Api::ALL.map(|api| providers.of(api, None).is_some()),
+            parts: parts(None),
+            bounded: bounds.map(|of| (of.clone(), parts(Some(&of)))).collect(),
             routes: named,
             by_name,
-            namespaces,
-            auto,
         }
     }
 
@@ -131,24 +126,35 @@ impl Names {
         )
     }
 
-    /// The part of the cache that answers of this one belong to.
-    pub(crate) fn namespace(&self, api: Api, operation: Operation, of: Named) -> Option<Arc<str>> {
+    /// The part of the cache that answers of this one belong to, where these routes may answer; `None`: all of them.
+    pub(crate) fn namespace(
+        &self,
+        api: Api,
+        operation: Operation,
+        of: Named,
+        allowed: Option<&[Arc<str>]>,
+    ) -> Option<Arc<str>> {
+        let parts = match allowed {
+            None => &self.parts,
+            Some(allowed) => self.bounded.get(allowed)?,
+        };
         let route = match of {
-            Named::Auto => return self.auto.get(&(api, operation)).cloned(),
+            Named::Auto => return parts.auto.get(&(api, operation)).cloned(),
             Named::Route(at) => Some(at),
             Named::Other => None,
         };
-        self.namespaces.get(&(api, operation, route)).cloned()
+        parts.of_route.get(&(api, operation, route)).cloned()
     }
 
     /// All parts of the cache that answers of this one belong to.
-    pub(crate) fn namespaces(&self, of: Named) -> Vec<Arc<str>> {
+    pub(crate) fn namespaces(&self, of: Named) -> BTreeSet<Arc<str>> {
+        let all = || self.bounded.values().chain([&self.parts]);
         let place = match of {
-            Named::Auto => return self.auto.values().cloned().collect(),
+            Named::Auto => return all().flat_map(|of| of.auto.values()).cloned().collect(),
             Named::Route(at) => Some(at),
             Named::Other => None,
         };
-        let all = self.namespaces.iter();
+        let all = all().flat_map(|of| &of.of_route);
         let of = all.filter(|((_, _, route), _)| *route == place);
         of.map(|(_, namespace)| namespace.clone()).collect()
     }
@@ -159,6 +165,47 @@ impl Names {
     }
 }
 
+impl Parts {
+    fn new(routes: &[RouteName], providers: &Providers, allowed: Option<&[Arc<str>]>) -> Self {
+        let may = |at: usize| {
+            allowed.is_none_or(|allowed| allowed.iter().any(|name| *name == routes[at].name))
+        };
+        let answers = |api, route: Option<usize>| {
+            let route = route.map(|at| &routes[at]);
+            let provider = providers.of(api, route.map(|route| &*route.name))?;
+            Some((provider.place(), route.map(|route| &*route.model)))
+        };
+        let mut parts = Self::default();
+        let all = Api::ALL.map(|api| [(api, Operation::Chat), (api, Operation::Embeddings)]);
+        for (api, operation) in all.into_iter().flatten() {
+            let here = |at: &usize| routes[*at].speaks(api);
+            let of: Vec<_> = (0..routes.len()).filter(here).map(Some).collect();
+            let every = of.iter().filter(|at| at.is_some_and(may));
+            let every: Vec<_> = every.filter_map(|at| answers(api, *at)).collect();
+            parts
+                .auto
+                .insert((api, operation), namespace(api, operation, &every, &[]));
+            for route in of.into_iter().chain([None]) {
+                let Some(answer) = answers(api, route) else {
+                    continue;
+                };
+                // Where some of the routes that follow it may not answer, those that may stand for what it is then.
+                let follow = route.map_or(&[][..], |at| &routes[at].fallback);
+                let follow: Vec<_> = follow.iter().copied().filter(here).collect();
+                let bounded = !follow.iter().all(|at| may(*at));
+                let names = follow.iter().filter(|at| bounded && may(**at));
+                let mut names: Vec<_> = names.map(|at| &*routes[*at].name).collect();
+                if bounded {
+                    names.push("");
+                }
+                let namespace = namespace(api, operation, &[answer], &names);
+                parts.of_route.insert((api, operation, route), namespace);
+            }
+        }
+        parts
+    }
+}
+
 impl RouteName {
     /// Whether its provider speaks this.
     pub(crate) fn speaks(&self, api: Api) -> bool {
@@ -166,14 +213,22 @@ impl RouteName {
     }
 }
 
-/// Operation, wire format, and who answers: base URL and model of each.
-fn namespace(api: Api, operation: Operation, answers: &[(&str, Option<&str>)]) -> Arc<str> {
+/// Operation, wire format, who answers: base URL and model of each, and who may follow, where not all may.
+fn namespace(
+    api: Api,
+    operation: Operation,
+    answers: &[(&str, Option<&str>)],
+    follow: &[&str],
+) -> Arc<str> {
     let mut hash = Fingerprint::new();
     hash.field("operation", operation.as_str().as_bytes());
     hash.field("format", api.as_str().as_bytes());
     for (place, model) in answers {
         hash.field("at", place.as_bytes());
         hash.optional("model", model.map(str::as_bytes));
+    }
+    for name in follow {
+        hash.field("then", name.as_bytes());
     }
     let mut hex = hash.finish().to_string();
     hex.truncate(32);
@@ -219,7 +274,9 @@ mod tests {
             names(&variables)
         };
         let of = |names: &Names, operation, named| {
-            names.namespace(Api::OpenAi, operation, named).unwrap()
+            names
+                .namespace(Api::OpenAi, operation, named, None)
+                .unwrap()
         };
         let (here, there) = (at("http://a/v1", &[]), at("http://b/v1", &[]));
         let same = at(

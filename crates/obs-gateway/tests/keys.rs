@@ -1,10 +1,14 @@
 //! Virtual keys: who may call, what for, how often, and for how much.
 mod common;
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::{
+    net::SocketAddr,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 use common::{
-    Provider, Running, ask, ask_stream, error, from_file, header, json_answer, says, serve, streams,
+    Provider, Running, Then, ask, ask_stream, error, from_file, header, json_answer, says, serve,
+    streams,
 };
 use obs_gateway::{
     Gateway,
@@ -142,6 +146,7 @@ async fn a_key_asks_for_its_models_alone() {
         ("both", "models = [\"cheap\", \"sim-large\"]"),
         ("all", ""),
         ("chosen", "models = [\"auto\"]"),
+        ("none", "models = [\"sim-embed\"]"),
     ];
     let gateway = with_keys(QUICK, &keys, &[]).await;
     let status = async |who: &str, model: &str| {
@@ -162,7 +167,9 @@ async fn a_key_asks_for_its_models_alone() {
         ("one", "gpt-1", 403),
         ("both", "premium", 200),
         ("both", "auto", 200),
-        ("one", "auto", 403),
+        // Among the routes that it may use.
+        ("one", "auto", 200),
+        ("none", "auto", 403),
         ("chosen", "auto", 200),
         ("chosen", "cheap", 403),
         ("all", "auto", 200),
@@ -408,25 +415,100 @@ fn keys_may_stand_in_a_file_of_their_own() {
 }
 
 #[tokio::test]
-async fn a_key_for_routes_of_one_format_may_let_the_policy_choose_there() {
-    let file = "[[providers]]\nname = \"sim\"\nformat = \"simulated\"\n[[providers]]\nname = \"a\"\nformat = \"anthropic\"\n\
-                base_url = \"http://127.0.0.1:9\"\n[[routes]]\nname = \"small\"\nmodel = \"sim-small\"\n\
-                [[routes]]\nname = \"claude\"\nmodel = \"claude-opus-4-5\"\nprovider = \"a\"\n[simulated]\nlatency = 0";
-    let gateway = with_keys(file, &[("app", "models = [\"small\"]")], &[]).await;
+async fn a_key_for_routes_of_one_format_may_let_the_policy_choose_where_that_is_spoken() {
+    let file = "[[providers]]\nname = \"o\"\nbase_url = \"http://127.0.0.1:9\"\n[[providers]]\nname = \"sim\"\nformat = \"simulated\"\n\
+                [[routes]]\nname = \"small\"\nmodel = \"sim-small\"\nprovider = \"sim\"\n\
+                [[routes]]\nname = \"gpt\"\nmodel = \"gpt-1\"\nprovider = \"o\"\n[simulated]\nlatency = 0";
+    let keys = [
+        ("app", "models = [\"small\"]"),
+        ("other", "models = [\"gpt\"]"),
+    ];
+    let gateway = with_keys(file, &keys, &[]).await;
     let body =
         json!({"model": "auto", "max_tokens": 9, "messages": [{"role": "user", "content": "hi"}]});
-    let chat = gateway
-        .chat(&body)
-        .bearer_auth("obs-app")
-        .send()
-        .await
-        .unwrap();
-    assert_eq!(chat.status(), 200, "every route there is allowed");
-    let messages = gateway.post("/v1/messages", &body).bearer_auth("obs-app");
-    let messages = messages.send().await.unwrap();
-    assert_eq!(messages.status(), 403, "one of the routes there is not");
+    let app = || gateway.chat(&body).bearer_auth("obs-app");
+    assert_eq!(app().send().await.unwrap().status(), 200);
+    let messages = |who| gateway.post("/v1/messages", &body).bearer_auth(who);
+    let allowed = messages("obs-app").send().await.unwrap();
+    assert_eq!(allowed.status(), 200);
+    let refused = messages("obs-other").send().await.unwrap();
+    assert_eq!(refused.status(), 403, "its route does not speak that");
     assert_eq!(
-        messages.json::<Value>().await.unwrap()["error"]["type"],
+        refused.json::<Value>().await.unwrap()["error"]["type"],
         "permission_error"
     );
+}
+
+/// Each route has a provider of its own: `cheap` and `premium`.
+fn two_routes(cheap: SocketAddr, premium: SocketAddr, more: &str) -> String {
+    format!(
+        "{more}\n[[providers]]\nname = \"c\"\nbase_url = \"http://{cheap}/v1\"\n\
+         [[providers]]\nname = \"p\"\nbase_url = \"http://{premium}/v1\"\n\
+         [[routes]]\nname = \"cheap\"\nprovider = \"c\"\nmodel = \"mc\"\nfallback = [\"premium\"]\n\
+         [[routes]]\nname = \"premium\"\nprovider = \"p\"\nmodel = \"mp\""
+    )
+}
+
+const FAILS: fn() -> Then = || json_answer(500, &json!({"error": {"message": "no"}}));
+
+#[tokio::test]
+async fn what_a_key_may_not_use_is_never_asked_for_its_calls() {
+    let (cheap, cheap_at) = Provider::start([FAILS(), FAILS(), FAILS(), FAILS()]).await;
+    let (premium, premium_at) = Provider::start([says("mp", "a"), says("mp", "b")]).await;
+    // The rest would go to the better route, were it free to.
+    let more = "[router]\npolicy = \"default\"\nretries = 0\nbreaker_failures = 0";
+    let rest = two_routes(cheap_at, premium_at, more);
+    let keys = [
+        ("bound", "tenant = \"t\"\nmodels = [\"mc\"]"),
+        ("free", "tenant = \"t\""),
+    ];
+    let gateway = with_keys(&rest, &keys, &[]).await;
+    let chat = |who: &str, model| {
+        let request = gateway.chat(&ask(model, "hello")).bearer_auth(who);
+        request.header("x-obs-explain", "1")
+    };
+    for model in ["auto", "cheap"] {
+        let answer = chat("obs-bound", model).send().await.unwrap();
+        assert_eq!(answer.status(), 502, "{model}");
+        let told = header(&answer, "x-obs-explain");
+        if model == "auto" {
+            let told: Value = serde_json::from_str(told.unwrap()).unwrap();
+            assert_eq!(told["policy"], "key");
+            assert_eq!(told["parts"][0]["name"], "cheap");
+            assert_eq!(told["parts"].as_array().unwrap().len(), 1);
+        }
+    }
+    assert_eq!((cheap.seen().len(), premium.seen().len()), (2, 0));
+    // For others it is as it was, and what they are answered is theirs.
+    for (model, at_cheap) in [("auto", 2), ("cheap", 3)] {
+        let free = chat("obs-free", model).send().await.unwrap();
+        assert_eq!(header(&free, "x-obs-route"), Some("premium"));
+        assert_eq!(cheap.seen().len(), at_cheap);
+    }
+    let bound = chat("obs-bound", "cheap").send().await.unwrap();
+    assert_eq!(header(&bound, "x-obs-cache"), Some("miss"));
+    assert_eq!(bound.status(), 502);
+    assert_eq!((cheap.seen().len(), premium.seen().len()), (4, 2));
+}
+
+#[tokio::test]
+async fn a_purge_reaches_what_bounded_keys_were_answered() {
+    let (_cheap, cheap_at) = Provider::start([says("mc", "a"), says("mc", "b")]).await;
+    let (_premium, premium_at) = Provider::start([]).await;
+    let more = "[admin]\ntoken = \"operator-token-0001\"";
+    let rest = two_routes(cheap_at, premium_at, more);
+    let gateway = with_keys(&rest, &[("bound", "models = [\"cheap\"]")], &[]).await;
+    let cache = async || {
+        let request = gateway.chat(&ask("auto", "hello")).bearer_auth("obs-bound");
+        let answer = request.send().await.unwrap();
+        header(&answer, "x-obs-cache").unwrap().to_owned()
+    };
+    assert_eq!(
+        (cache().await, cache().await),
+        ("miss".into(), "hit".into())
+    );
+    let purge = gateway.post("/admin/v1/cache/purge", &json!({"model": "auto"}));
+    let purge = purge.bearer_auth("operator-token-0001").send().await;
+    assert_eq!(purge.unwrap().status(), 200);
+    assert_eq!(cache().await, "miss");
 }

@@ -18,6 +18,7 @@ use crate::{
     api::Api,
     explain,
     headers::{Asked, REQUEST_ID},
+    keys::Caller,
     names::{AUTO, Named, Unheard},
     refusal::Refusal,
 };
@@ -63,7 +64,9 @@ impl App {
         if let Some(caller) = &asked.caller {
             caller.check(api, request.model(), named, &self.stacks.names)?;
         }
-        let namespace = self.stacks.names.namespace(api, request.operation(), named);
+        let allowed = asked.caller.as_ref().and_then(Caller::routes);
+        let names = &self.stacks.names;
+        let namespace = names.namespace(api, request.operation(), named, allowed.map(|of| &**of));
         let mut call = Call::new(request)
             .tenant(self.tenant(headers, asked))
             .cache(asked.cache);
@@ -74,6 +77,7 @@ impl App {
         call.context.deadline = asked.deadline.clone();
         call.context.session.clone_from(&asked.session);
         call.context.namespace = namespace;
+        call.context.allowed = allowed.cloned();
         if let Some(caller) = &asked.caller {
             call.journal().listen(&caller.payer());
         }
@@ -168,7 +172,12 @@ fn explained<R: LlmRequest>(app: &App, call: &Call<R>, asked: &Asked) -> Option<
         return None;
     }
     let policy = app.stacks.figures.routers.first()?.policy();
-    let told = explain::explained(&policy.explain(&call.request, &call.context)?);
+    let told = policy.explain(&call.request, &call.context);
+    let told = match &call.context.allowed {
+        Some(routes) => Some(explain::among(routes, told)),
+        None => told,
+    };
+    let told = explain::explained(&told?);
     tracing::debug!(
         call = call.context.id.as_deref(),
         explanation = told,

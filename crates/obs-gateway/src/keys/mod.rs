@@ -31,6 +31,8 @@ pub(crate) struct Keys {
 struct Key {
     of: VirtualKey,
     tenant: Arc<str>,
+    /// The routes that may answer it; `None`: all of them.
+    routes: Option<Arc<[Arc<str>]>>,
 }
 
 /// Who calls, known by its key.
@@ -45,8 +47,8 @@ impl Keys {
         let key = |of: &VirtualKey| {
             budgets.limit(&of.name, limits(of));
             let tenant = of.tenant.clone().unwrap_or_else(|| of.name.clone());
-            let of = of.clone();
-            (of.hash, Arc::new(Key { of, tenant }))
+            let (of, routes) = (of.clone(), allowed(of, settings));
+            (of.hash, Arc::new(Key { of, tenant, routes }))
         };
         Self {
             by_hash: settings.keys.iter().map(key).collect(),
@@ -110,6 +112,11 @@ impl Caller {
         &self.key.tenant
     }
 
+    /// The routes that may answer it; `None`: all of them.
+    pub(crate) fn routes(&self) -> Option<&Arc<[Arc<str>]>> {
+        self.key.routes.as_ref()
+    }
+
     /// Counts a request, unless a limit is reached.
     pub(crate) fn admit(&self) -> Result<(), Refusal> {
         self.budgets
@@ -123,9 +130,8 @@ impl Caller {
     }
 
     /// Whether it may ask for this name.
-    pub(crate) fn may_ask(&self, model: &str) -> bool {
-        let models = self.key.of.models.as_ref();
-        models.is_none_or(|models| models.iter().any(|known| **known == *model))
+    fn may_ask(&self, model: &str) -> bool {
+        names(&self.key.of, model)
     }
 
     /// Refuses what it may not ask for.
@@ -138,11 +144,16 @@ impl Caller {
     ) -> Result<(), Refusal> {
         let routes = names.routes();
         let allowed = match named {
+            // The policy chooses among them.
             Named::Auto => {
                 let mut here = routes.iter().filter(|of| of.speaks(api));
-                self.may_ask(AUTO) || here.all(|of| self.may_take(&of.name, &of.model))
+                let chosen = |name: &str| match &self.key.routes {
+                    None => true,
+                    Some(known) => known.iter().any(|known| **known == *name),
+                };
+                here.any(|of| chosen(&of.name))
             }
-            Named::Route(at) => self.may_take(&routes[at].name, &routes[at].model),
+            Named::Route(at) => may_take(&self.key.of, &routes[at].name, &routes[at].model),
             Named::Other => self.may_ask(model),
         };
         if allowed {
@@ -169,11 +180,31 @@ impl Caller {
         );
         Err(Refusal::new(StatusCode::FORBIDDEN, message).code("endpoint_not_allowed"))
     }
+}
 
-    /// A route is allowed by its name, or by that of its model.
-    fn may_take(&self, route: &str, model: &str) -> bool {
-        self.may_ask(route) || self.may_ask(model)
+/// The routes that may answer a key, by name; `None`: all of them.
+pub(crate) fn allowed(key: &VirtualKey, settings: &Settings) -> Option<Arc<[Arc<str>]>> {
+    let routes = &settings.routes;
+    // Who may ask for `auto` by its name leaves the choice to the policy.
+    if names(key, AUTO) {
+        return None;
     }
+    let of = routes
+        .iter()
+        .filter(|of| may_take(key, &of.name, &of.model));
+    let of: Arc<[_]> = of.map(|of| of.name.clone()).collect();
+    (of.len() < routes.len()).then_some(of)
+}
+
+/// Whether it may ask for this name.
+fn names(key: &VirtualKey, name: &str) -> bool {
+    let models = key.models.as_ref();
+    models.is_none_or(|models| models.iter().any(|known| **known == *name))
+}
+
+/// A route is allowed by its name, or by that of its model.
+fn may_take(key: &VirtualKey, route: &str, model: &str) -> bool {
+    names(key, route) || names(key, model)
 }
 
 /// The key in the value of a header.
