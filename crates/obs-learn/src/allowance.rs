@@ -1,5 +1,7 @@
 //! A share of premium calls that dollars a day pay for.
 
+use serde::{Deserialize, Serialize};
+
 /// Time within which what was seen fades to a third, in seconds.
 const MEMORY: f64 = 3600.0;
 /// Seconds of a day.
@@ -15,6 +17,13 @@ const FEWEST: f64 = 5.0;
 #[derive(Clone, Debug)]
 pub struct Allowance {
     per_day: f64,
+    spent: Spent,
+}
+
+/// What an [`Allowance`] knows of the calls so far: to be kept where it should outlive the process.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Spent {
     last: Option<f64>,
     /// Seconds that were watched, fading as the rest does.
     watched: f64,
@@ -24,7 +33,8 @@ pub struct Allowance {
     owed: f64,
 }
 
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Seen {
     calls: f64,
     dollars: f64,
@@ -44,12 +54,45 @@ impl Allowance {
         );
         Self {
             per_day: dollars_a_day,
-            last: None,
-            watched: 0.0,
-            cheap: Seen::default(),
-            premium: Seen::default(),
-            owed: 0.0,
+            spent: Spent::default(),
         }
+    }
+
+    /// What it knows, for [`Allowance::restore`].
+    #[must_use]
+    pub const fn spent(&self) -> &Spent {
+        &self.spent
+    }
+
+    /// Goes on from there, also with other dollars a day. `false`: these are no figures that an allowance has, and nothing changed.
+    pub fn restore(&mut self, spent: Spent) -> bool {
+        let Spent {
+            last,
+            watched,
+            cheap,
+            premium,
+            owed,
+        } = spent;
+        let counts = [
+            watched,
+            cheap.calls,
+            cheap.dollars,
+            premium.calls,
+            premium.dollars,
+        ];
+        let sound = counts
+            .iter()
+            .all(|count| count.is_finite() && *count >= 0.0)
+            && owed.is_finite()
+            && last.is_none_or(f64::is_finite);
+        if sound {
+            let most = self.most_owed();
+            self.spent = Spent {
+                owed: owed.clamp(-most, most),
+                ..spent
+            };
+        }
+        sound
     }
 
     /// A call went to this route at this time, and cost so much. A cost that is not finite is not counted.
@@ -57,22 +100,22 @@ impl Allowance {
         if !at.is_finite() || !dollars.is_finite() {
             return;
         }
-        let passed = (at - self.last.unwrap_or(at)).max(0.0);
-        self.last = Some(at);
+        let (per_day, most) = (self.per_day, self.most_owed());
+        let spent = &mut self.spent;
+        let passed = (at - spent.last.unwrap_or(at)).max(0.0);
+        spent.last = Some(at);
         let kept = (-passed / MEMORY).exp();
-        self.watched = self.watched * kept + MEMORY * (1.0 - kept);
-        for seen in [&mut self.cheap, &mut self.premium] {
+        spent.watched = spent.watched * kept + MEMORY * (1.0 - kept);
+        for seen in [&mut spent.cheap, &mut spent.premium] {
             seen.calls *= kept;
             seen.dollars *= kept;
         }
-        // What a quiet night left is not all spent in the morning.
-        let most = self.per_day / 4.0;
-        let owed = self.owed + dollars - self.per_day * passed / DAY;
-        self.owed = owed.clamp(-most, most);
+        let owed = spent.owed + dollars - per_day * passed / DAY;
+        spent.owed = owed.clamp(-most, most);
         let seen = if premium {
-            &mut self.premium
+            &mut spent.premium
         } else {
-            &mut self.cheap
+            &mut spent.cheap
         };
         seen.calls += 1.0;
         seen.dollars += dollars;
@@ -81,17 +124,23 @@ impl Allowance {
     /// The share of premium calls that it pays for, from 0 to 1; `None` before enough calls of both routes were seen.
     #[must_use]
     pub fn share(&self) -> Option<f64> {
-        if self.cheap.calls.min(self.premium.calls) < FEWEST || self.watched <= 0.0 {
+        let spent = &self.spent;
+        if spent.cheap.calls.min(spent.premium.calls) < FEWEST || spent.watched <= 0.0 {
             return None;
         }
-        let (cheap, premium) = (self.cheap.mean(), self.premium.mean());
+        let (cheap, premium) = (spent.cheap.mean(), spent.premium.mean());
         if premium <= cheap {
             return Some(1.0);
         }
-        let calls_a_day = (self.cheap.calls + self.premium.calls) / self.watched * DAY;
-        let each = (self.per_day - self.owed * DAY / MAKES_UP) / calls_a_day;
+        let calls_a_day = (spent.cheap.calls + spent.premium.calls) / spent.watched * DAY;
+        let each = (self.per_day - spent.owed * DAY / MAKES_UP) / calls_a_day;
         // Never none at all: of a route that is not taken nobody hears what it costs.
         Some(((each - cheap) / (premium - cheap)).clamp(0.01, 1.0))
+    }
+
+    /// What a quiet night left is not all spent in the morning.
+    fn most_owed(&self) -> f64 {
+        self.per_day / 4.0
     }
 }
 

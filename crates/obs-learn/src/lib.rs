@@ -26,7 +26,7 @@ mod rng;
 mod target;
 mod train;
 mod weights;
-pub use allowance::Allowance;
+pub use allowance::{Allowance, Spent};
 pub use calibrate::{Calibration, Line};
 pub use dataset::{BadQuality, Dataset};
 pub use evaluate::{Comparison, Contender, Curve, Estimate, Figures, GRID, Outcomes};
@@ -37,7 +37,7 @@ pub use gate::{Check, Gate};
 pub use goal::{Goal, Threshold};
 pub use header::{Header, Trained};
 pub use model::{Evidence, Model};
-pub use online::{By, Decision, Monitor, Online, Watch};
+pub use online::{By, Decision, Monitor, Online, STATE_FORMAT, State, StateError, Watch};
 pub use prompt::{Pieces, Prompt, pieces};
 pub use target::Target;
 pub use train::{

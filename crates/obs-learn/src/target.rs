@@ -65,10 +65,25 @@ impl Target {
         }
     }
 
+    /// Whether a call of this score would go to the premium route now, with nothing learned from it.
+    #[must_use]
+    pub fn admits(&self, score: f64) -> bool {
+        let share = self.share();
+        let bounded = share > 0.0 && share < 1.0;
+        !score.is_nan() && (share >= 1.0 || (bounded && score >= self.threshold()))
+    }
+
     /// The threshold now.
     #[must_use]
     pub fn threshold(&self) -> f64 {
         f64::from_bits(self.threshold.load(Ordering::Relaxed))
+    }
+
+    /// Another threshold from now on, such as one that was found before. One that is not finite changes nothing.
+    pub fn set_threshold(&self, threshold: f64) {
+        if threshold.is_finite() {
+            self.threshold.store(threshold.to_bits(), Ordering::Relaxed);
+        }
     }
 
     /// The share that is kept.

@@ -1,6 +1,9 @@
 //! What is added to a logit by what came of earlier ones.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, Ordering};
+
+use serde::{Deserialize, Serialize};
 
 use crate::calibrate::sigmoid;
 
@@ -31,6 +34,23 @@ struct Cell {
     value: AtomicU32,
     /// What outcomes have told, as the inverse of a variance.
     known: AtomicU32,
+}
+
+/// What a [`Correction`] has learned, as it is kept.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Learned {
+    slope: Number,
+    bias: Number,
+    /// By their slots; those of which nothing is known are left out.
+    groups: BTreeMap<u8, Number>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Number {
+    value: f32,
+    known: f32,
 }
 
 impl Correction {
@@ -70,11 +90,58 @@ impl Correction {
             self.groups[slot as usize].step(missed, told, GROUP_PRIOR);
         }
     }
+
+    pub(super) fn learned(&self) -> Learned {
+        let slots = (0..=u8::MAX).zip(&self.groups);
+        let groups = slots.map(|(slot, cell)| (slot, cell.number()));
+        Learned {
+            slope: self.slope.number(),
+            bias: self.bias.number(),
+            groups: groups.filter(|(_, number)| number.known > 0.0).collect(),
+        }
+    }
+
+    pub(super) fn restore(&self, learned: &Learned) {
+        self.slope.set(learned.slope);
+        self.bias.set(learned.bias);
+        for (slot, cell) in (0..=u8::MAX).zip(&self.groups) {
+            let nothing = Number {
+                value: 0.0,
+                known: 0.0,
+            };
+            cell.set(learned.groups.get(&slot).copied().unwrap_or(nothing));
+        }
+    }
+}
+
+impl Learned {
+    /// Whether a correction can have learned this.
+    pub(super) fn is_sound(&self) -> bool {
+        let mut all = [self.slope, self.bias]
+            .into_iter()
+            .chain(self.groups.values().copied());
+        // A number that outcomes gave is some logits at most.
+        all.all(|number| {
+            number.value.abs() < 1e3 && number.known.is_finite() && number.known >= 0.0
+        })
+    }
 }
 
 impl Cell {
     fn get(&self) -> f32 {
         f32::from_bits(self.value.load(Ordering::Relaxed))
+    }
+
+    fn number(&self) -> Number {
+        Number {
+            value: self.get(),
+            known: f32::from_bits(self.known.load(Ordering::Relaxed)),
+        }
+    }
+
+    fn set(&self, number: Number) {
+        self.known.store(number.known.to_bits(), Ordering::Relaxed);
+        self.value.store(number.value.to_bits(), Ordering::Relaxed);
     }
 
     fn step(&self, gradient: f32, told: f32, prior: f32) {

@@ -1,5 +1,7 @@
 //! Whether the model still foresees what the rule does not.
 
+use serde::{Deserialize, Serialize};
+
 use super::By;
 
 /// The rate at which the monitor reckons with a change, each outcome: once in two thousand.
@@ -23,7 +25,8 @@ pub struct Monitor {
 }
 
 /// What a monitor sees.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Watch {
     /// Who decides.
     pub by: By,
@@ -58,6 +61,18 @@ impl Monitor {
                 falls: 0,
             },
         }
+    }
+
+    /// Goes on with what another one saw; `None`: none can have seen that.
+    #[must_use]
+    pub fn restored(watch: Watch) -> Option<Self> {
+        let is_share = |share: f64| (0.0..=1.0).contains(&share);
+        // Trust never ends at zero or one.
+        let sound = watch.trust > 0.0
+            && watch.trust < 1.0
+            && is_share(watch.predicted)
+            && is_share(watch.observed);
+        sound.then_some(Self { watch })
     }
 
     /// Hears of one outcome: the gain that the model had predicted, the one that came, and what each one's prediction lost by it, in

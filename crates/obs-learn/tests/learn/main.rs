@@ -5,5 +5,6 @@ mod evaluation;
 mod files;
 mod learning;
 mod prompts;
+mod restarts;
 mod support;
 mod traffic;
