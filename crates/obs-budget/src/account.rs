@@ -57,12 +57,15 @@ impl Account {
     /// From now on has these budgets. What was used of those that it had before stays used.
     pub(crate) fn limit(&self, budgets: &[Budget]) {
         self.is_kept.store(true, Relaxed);
+        self.renew(budgets);
+    }
+
+    /// The same, for one that may still be forgotten.
+    pub(crate) fn renew(&self, budgets: &[Budget]) {
         let now = self.core.clock.now();
         let mut book = self.book();
         let renewed = budgets.iter().map(|budget| {
-            let same = |old: &&Spending| {
-                (old.budget.unit, old.budget.window) == (budget.unit, budget.window)
-            };
+            let same = |old: &&Spending| old.budget.counts_as(budget);
             let mut spending = match book.spending.iter().find(same) {
                 Some(old) => *old,
                 None => Spending::new(*budget, now),
@@ -140,20 +143,21 @@ impl Account {
         !self.is_kept.load(Relaxed) && book.spending.iter().all(Spending::is_empty)
     }
 
-    /// What is due of its budgets, with their keys and places.
-    pub(crate) fn due(&self) -> Vec<(usize, Bytes, Due)> {
+    /// What is due of its budgets, each with its key.
+    pub(crate) fn due(&self) -> Vec<(Budget, Bytes, Due)> {
         let mut book = self.rolled(self.core.clock.now());
         book.waits = false;
-        let of = book.spending.iter().enumerate();
-        of.map(|(at, spending)| (at, self.key(spending, spending.due().index), spending.due()))
+        let of = book.spending.iter();
+        of.map(|of| (of.budget, self.key(of, of.due().index), of.due()))
             .collect()
     }
 
-    /// What came of it.
-    pub(crate) fn told(&self, at: usize, due: Due, sum: i64) {
+    /// What came of it. Meanwhile it may have got other limits.
+    pub(crate) fn told(&self, of: Budget, due: Due, sum: i64) {
         let mut book = self.book();
         book.exchanged = Some(Instant::now());
-        if let Some(spending) = book.spending.get_mut(at) {
+        let mut all = book.spending.iter_mut();
+        if let Some(spending) = all.find(|known| known.budget.counts_as(&of)) {
             spending.told(due, sum);
         }
     }

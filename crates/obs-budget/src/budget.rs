@@ -52,6 +52,11 @@ impl Budget {
         }
     }
 
+    /// Whether both count the same in the same window, whatever their limits.
+    pub(crate) fn counts_as(&self, other: &Self) -> bool {
+        (self.unit, self.window) == (other.unit, other.window)
+    }
+
     /// What it counts.
     #[must_use]
     pub const fn unit(&self) -> Unit {

@@ -2,7 +2,7 @@
 use std::{
     collections::HashMap,
     fmt,
-    sync::{Arc, PoisonError, RwLock},
+    sync::{Arc, PoisonError, RwLock, atomic::Ordering::Relaxed},
     time::SystemTime,
 };
 
@@ -21,8 +21,8 @@ pub struct Budgets(Arc<Inner>);
 
 struct Inner {
     core: Arc<Core>,
-    /// Of names without limits of their own.
-    budgets: Box<[Budget]>,
+    /// Of names without limits of their own. Changed under the lock of the accounts.
+    budgets: RwLock<Arc<[Budget]>>,
     most: usize,
     accounts: RwLock<HashMap<Box<str>, Arc<Account>>>,
     /// Of all names for which there is no room.
@@ -63,7 +63,7 @@ impl Budgets {
         let crowd = Account::new(core.clone(), "\0crowd", &budgets);
         Self(Arc::new(Inner {
             core,
-            budgets: budgets.into(),
+            budgets: RwLock::new(budgets.into()),
             most,
             accounts: RwLock::default(),
             crowd,
@@ -83,6 +83,24 @@ impl Budgets {
             .entry(name.into())
             .or_insert_with(|| Account::new(self.0.core.clone(), name, &budgets));
         account.limit(&budgets);
+    }
+
+    /// Gives all names without [limits of their own](Self::limit) other limits from now on. What they have used of a unit in a window
+    /// that was limited before stays used; a limit on what had none begins with nothing used, and what is limited no more is forgotten.
+    pub fn limit_all(&self, budgets: impl IntoIterator<Item = Budget>) {
+        let budgets: Arc<[_]> = budgets.into_iter().collect();
+        let accounts = self
+            .0
+            .accounts
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        let of_all = self.0.budgets.write();
+        *of_all.unwrap_or_else(PoisonError::into_inner) = budgets.clone();
+        for account in accounts.values().chain([&self.0.crowd]) {
+            if !account.is_kept.load(Relaxed) {
+                account.renew(&budgets);
+            }
+        }
     }
 
     /// Charges a name. Less than nothing is nothing.
@@ -155,7 +173,7 @@ impl Budgets {
             self.0.core.ledger.crowded.inc();
             return self.0.crowd.clone();
         }
-        let account = Account::new(self.0.core.clone(), name, &self.0.budgets);
+        let account = Account::new(self.0.core.clone(), name, &self.0.budgets());
         accounts.insert(name.into(), account.clone());
         account
     }
@@ -204,6 +222,11 @@ impl Budgets {
 }
 
 impl Inner {
+    fn budgets(&self) -> Arc<[Budget]> {
+        let budgets = self.budgets.read();
+        budgets.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// Forgets names of which there is nothing to know; `false`: there are none.
     fn make_room(&self, accounts: &mut HashMap<Box<str>, Arc<Account>>) -> bool {
         let now = self.core.clock.now();
@@ -214,13 +237,12 @@ impl Inner {
 
     /// The least share that is left of each budget, whoever has it.
     fn least(&self) -> Vec<(Budget, f64)> {
-        let mut least: Vec<_> = self.budgets.iter().map(|budget| (*budget, 1.0)).collect();
+        let budgets = self.budgets();
+        let mut least: Vec<_> = budgets.iter().map(|budget| (*budget, 1.0)).collect();
         let accounts = self.accounts.read().unwrap_or_else(PoisonError::into_inner);
         for account in accounts.values().chain([&self.crowd]) {
             account.shares(|budget, share| {
-                let same = |of: &&mut (Budget, f64)| {
-                    (of.0.unit(), of.0.window()) == (budget.unit(), budget.window())
-                };
+                let same = |of: &&mut (Budget, f64)| of.0.counts_as(budget);
                 match least.iter_mut().find(same) {
                     Some(of) => of.1 = of.1.min(share),
                     None => least.push((*budget, share)),
@@ -257,7 +279,7 @@ impl fmt::Debug for Budgets {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Budgets")
             .field("scope", &self.0.core.scope)
-            .field("budgets", &self.0.budgets)
+            .field("budgets", &self.0.budgets())
             .field("stats", &self.stats())
             .finish_non_exhaustive()
     }

@@ -94,7 +94,7 @@ impl Exchange {
     }
 
     async fn one(&self, account: &Account) {
-        for (at, key, due) in account.due() {
+        for (of, key, due) in account.due() {
             let adding = async { self.0.sums.add(key, due.amount, due.keep_for).await };
             let added = AssertUnwindSafe(adding).catch_unwind().await;
             let added = added.unwrap_or_else(|_| Err("the store of budgets panicked".into()));
@@ -108,7 +108,7 @@ impl Exchange {
                 }
             }
             match added {
-                Ok(sum) => account.told(at, due, sum),
+                Ok(sum) => account.told(of, due, sum),
                 Err(_) => self.0.errors.inc(),
             }
         }

@@ -135,6 +135,29 @@ fn limits_of_its_own_stand_in_place_of_those_of_all() {
 }
 
 #[test]
+fn other_limits_for_all_leave_what_was_spent_as_it_is() {
+    let clock = Clock::at_midnight();
+    let budgets = tenants(&clock, [Budget::dollars(usd("1"), Window::HOUR)]);
+    let payer = budgets.payer("a");
+    budgets.charge("a", usd("0.9"));
+    budgets.limit("own", [Budget::dollars(usd("5"), Window::HOUR)]);
+    budgets.limit_all([
+        Budget::requests(9, Window::HOUR),
+        Budget::dollars(usd("3"), Window::HOUR),
+    ]);
+    assert_eq!(budgets.left("a").usd, Some(usd("2.1")));
+    assert_eq!(budgets.left("a").requests, Some(9));
+    assert!(Arc::ptr_eq(&payer, &budgets.payer("a")), "calls pay on");
+    assert_eq!(budgets.left("new").usd, Some(usd("3")));
+    assert_eq!(budgets.left("own").usd, Some(usd("5")));
+    // Less than what was spent.
+    budgets.limit_all([Budget::dollars(usd("0.5"), Window::HOUR)]);
+    assert!(budgets.left("a").is_exhausted());
+    assert!(!budgets.left("new").is_exhausted());
+    assert!(format!("{budgets:?}").contains("500000000000"));
+}
+
+#[test]
 fn a_clock_that_steps_back_brings_no_old_window_back() {
     let clock = Clock::at_midnight();
     let budgets = tenants(&clock, [Budget::dollars(usd("1"), Window::HOUR)]);

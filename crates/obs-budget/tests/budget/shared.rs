@@ -218,6 +218,24 @@ async fn a_store_that_hangs_makes_nobody_wait() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_is_told_of_one_budget_is_not_taken_for_that_of_another_when_limits_change_meanwhile()
+{
+    let two = Two::new();
+    let (hour, spent) = (Window::HOUR, usd("4"));
+    two.other.charge("a", spent);
+    a_while().await;
+    two.memory.0.hangs.store(true, SeqCst);
+    let _ = two.one.left("a");
+    a_while().await;
+    two.one
+        .limit_all([Budget::requests(5, hour), Budget::dollars(usd("10"), hour)]);
+    two.memory.0.hangs.store(false, SeqCst);
+    sleep(Duration::from_secs(3600)).await;
+    assert_eq!(two.one.left("a").requests, Some(5));
+    assert_eq!(two.one.left("a").usd, Some(usd("6")));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_store_that_panics_is_a_fault_and_is_asked_again() {
     let two = Two::new();
     two.memory.0.panics.store(true, SeqCst);
