@@ -32,6 +32,8 @@ pub struct Fields {
     stream: bool,
     /// It goes on in a container, or in several conversations of one.
     has_container: bool,
+    /// What the answer is to obey.
+    schema: Option<Range<usize>>,
 }
 
 impl Fields {
@@ -54,6 +56,12 @@ impl View for Fields {
             }
             "system" => self.system = Some(at),
             "stream" => self.stream = value == "true",
+            "output_config" => {
+                self.schema = None;
+                json::field(value, "format", &mut |format| {
+                    self.schema = json::schema_of(format, value, &at);
+                });
+            }
             "container" => self.has_container = !json::is_null(value),
             _ => {}
         }
@@ -81,6 +89,10 @@ impl View for Fields {
 
     fn cacheable(&self) -> bool {
         !self.has_container
+    }
+
+    fn answer_schema(&self) -> Option<Range<usize>> {
+        self.schema.clone()
     }
 
     fn movable(&self) -> bool {

@@ -63,6 +63,12 @@ pub trait LlmRequest {
     /// Visits each piece of prompt text in order, without joining them.
     fn visit_prompt(&self, visit: &mut dyn FnMut(Role, &str));
 
+    /// The JSON Schema that the answer is to obey, as JSON, where the request asks for one: for judges of answers. Not of the arguments
+    /// of tools, nor where several answers are asked for at once.
+    fn answer_schema(&self) -> Option<&str> {
+        None
+    }
+
     /// Whether the prompt may fit into a window of so many tokens. `false` only where it surely does not: the tokens of its pieces
     /// are counted by [`least_tokens`]. A request that can count its tokens may say it more exactly.
     fn fits(&self, window: u64) -> bool {

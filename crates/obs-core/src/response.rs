@@ -111,6 +111,10 @@ pub trait LlmChunk: Send + 'static {
         ""
     }
 
+    /// Visits of each token that it adds by how much it was likelier than the next likeliest one, in natural logarithms, where the
+    /// provider tells: see [`LlmResponse::margin`].
+    fn visit_margins(&self, _visit: &mut dyn FnMut(f64)) {}
+
     /// About how many bytes it holds.
     fn size(&self) -> usize {
         std::mem::size_of_val(self) + self.text().len()

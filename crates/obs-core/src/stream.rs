@@ -74,6 +74,12 @@ impl<C> ChunkStream<C> {
         self.ahead.iter()
     }
 
+    /// Whether all of it was read, be it ahead: nothing more is to come from inside.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        self.inner.is_none()
+    }
+
     /// Takes what is ready, for a reader who leaves: nobody is woken, nothing is waited for, nothing panics.
     pub fn drain_ready(&mut self, mut each: impl FnMut(&C)) {
         if std::thread::panicking() {

@@ -1,6 +1,9 @@
 //! How sure the model was.
 use obs_wire::json;
 
+/// The field that it takes.
+const TOLD: &str = "\"top_logprobs\"";
+
 /// By how much the likeliest of each token was likelier than the next, on average.
 #[derive(Default)]
 struct Mean {
@@ -9,11 +12,9 @@ struct Mean {
 }
 
 impl Mean {
-    fn add(&mut self, token: &str) {
-        if let Some(margin) = of(token) {
-            self.sum += margin;
-            self.tokens += 1;
-        }
+    fn add(&mut self, margin: f64) {
+        self.sum += margin;
+        self.tokens += 1;
     }
 
     /// `None` without the two most likely of a token: they have to be asked for.
@@ -24,26 +25,63 @@ impl Mean {
 
 /// Over the tokens of the first choice of a chat: `logprobs` and `top_logprobs` of 2 have to be asked for.
 pub(crate) fn of_chat(body: &str) -> Option<f32> {
-    let (mut mean, mut is_first) = (Mean::default(), true);
-    json::each(body, "choices", &mut |choice| {
-        if std::mem::take(&mut is_first) {
+    let mut mean = Mean::default();
+    of_chunk(body, &mut |margin| mean.add(margin));
+    mean.value()
+}
+
+/// Of the tokens in a chunk of a chat.
+pub(crate) fn of_chunk(data: &str, visit: &mut dyn FnMut(f64)) {
+    // Most have none: then nothing is read.
+    if !data.contains(TOLD) {
+        return;
+    }
+    json::each(data, "choices", &mut |choice| {
+        let mut index = 0;
+        json::field(choice, "index", &mut |value| {
+            index = json::count(value).unwrap_or(0)
+        });
+        if index == 0 {
             json::field(choice, "logprobs", &mut |told| {
-                json::each(told, "content", &mut |token| mean.add(token));
+                json::each(told, "content", &mut |token| add(token, visit));
             });
         }
     });
-    mean.value()
 }
 
 /// Over the tokens of all texts of a response: `message.output_text.logprobs` has to be included, and `top_logprobs` of 2.
 pub(crate) fn of_response(body: &str) -> Option<f32> {
     let mut mean = Mean::default();
-    json::each(body, "output", &mut |item| {
-        json::each(item, "content", &mut |part| {
-            json::each(part, "logprobs", &mut |token| mean.add(token));
+    if body.contains(TOLD) {
+        json::each(body, "output", &mut |item| {
+            json::each(item, "content", &mut |part| {
+                json::each(part, "logprobs", &mut |token| {
+                    add(token, &mut |margin| mean.add(margin));
+                });
+            });
         });
-    });
+    }
     mean.value()
+}
+
+/// Of the tokens in an event of a streamed response. Those of the events that tell a text again, or all of it, were told before.
+pub(crate) fn of_event(data: &str, visit: &mut dyn FnMut(f64)) {
+    if !data.contains(TOLD) {
+        return;
+    }
+    let mut is_delta = false;
+    json::text_field(data, "type", &mut |kind| {
+        is_delta = kind == "response.output_text.delta";
+    });
+    if is_delta {
+        json::each(data, "logprobs", &mut |token| add(token, visit));
+    }
+}
+
+fn add(token: &str, visit: &mut dyn FnMut(f64)) {
+    if let Some(margin) = of(token) {
+        visit(margin);
+    }
 }
 
 fn of(token: &str) -> Option<f64> {
@@ -89,6 +127,31 @@ mod tests {
         assert_eq!(of_chat(&answer("")), None);
         assert_eq!(of_chat(r#"{"choices":[{"logprobs":null}]}"#), None);
         assert_eq!(of_chat("[]"), None);
+    }
+
+    #[test]
+    fn of_several_answers_the_first_one_is_meant() {
+        let likely =
+            |second| format!(r#"{{"top_logprobs":[{{"logprob":-1}},{{"logprob":{second}}}]}}"#);
+        let choice = |index, second| {
+            let token = likely(second);
+            format!(r#"{{"index":{index},"logprobs":{{"content":[{token}]}}}}"#)
+        };
+        let body = format!(r#"{{"choices":[{},{}]}}"#, choice(1, -9), choice(0, -2));
+        assert_eq!(of_chat(&body), Some(1.0));
+    }
+
+    #[test]
+    fn events_tell_it_of_the_text_that_they_add_and_once() {
+        let tokens = r#""logprobs":[{"top_logprobs":[{"logprob":-1},{"logprob":-4}]},{"top_logprobs":[{"logprob":-1},{"logprob":-2}]}]"#;
+        let seen = |kind: &str| {
+            let mut seen = Vec::new();
+            let data = format!(r#"{{"type":"response.output_text.{kind}",{tokens}}}"#);
+            of_event(&data, &mut |margin| seen.push(margin));
+            seen
+        };
+        assert_eq!(seen("delta"), [3.0, 1.0]);
+        assert!(seen("done").is_empty());
     }
 
     #[test]

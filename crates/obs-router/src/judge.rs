@@ -7,6 +7,8 @@ mod margin;
 mod number;
 mod parses;
 mod refusals;
+#[cfg(feature = "json-schema")]
+mod schema;
 mod seen;
 
 use std::future::{self, Future};
@@ -25,6 +27,9 @@ pub use self::{
     seen::Seen,
 };
 
+#[cfg(feature = "json-schema")]
+pub use self::schema::{AskedSchema, InvalidSchema, Schema, SchemaStats};
+
 /// Says whether an answer will do, or a better route is to be asked: ask the cheap one first, and pay for the good one only
 /// where the answer is not good enough.
 ///
@@ -37,9 +42,14 @@ pub use self::{
 ///
 /// | judge | accepts |
 /// |---|---|
-/// | [`Checked`] | what a [`Check`] accepts: [`Refusals`], [`Parses`], [`Number`], [`Margin`], a closure, and what [`AllOf`] and [`AnyOf`] make of them |
+/// | [`Checked`] | what a [`Check`] accepts: [`Refusals`], [`Parses`], [`Number`], [`Margin`], `Schema`, a closure, and what [`AllOf`] and [`AnyOf`] make of them |
+/// | `AskedSchema` | what obeys the JSON Schema that the request asks for; with `Schema` behind the feature `json-schema` |
 /// | [`Consistency`] | what a second answer of the same route agrees with |
 /// | [`Both`] | what two judges accept, the second one asked where the first does |
+///
+/// What is not there to be judged is accepted: an answer whose type shows nothing of itself, a stream that is longer than
+/// [may be held](obs_core::ChunkStream::hold_at_most), the call of a tool where text is judged. Dropping the call drops the verdict
+/// to come, and with it whatever was asked for it.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not judge answers of the type `{Res}`",
     note = "a judge is a `Judge<{R}, {Res}>`, or a closure `|call: &Call<{R}>, answer: &{Res}| async {{ verdict }}`"
@@ -47,6 +57,12 @@ pub use self::{
 pub trait Judge<R, Res> {
     /// How much of a stream it must see. The later one of this and of [`RouterLayer::commit`](crate::RouterLayer::commit) holds.
     const COMMIT: Commit;
+
+    /// How much of the stream that this call asks for it must see: as much as [of any](Self::COMMIT), unless it can tell that it will
+    /// accept the answer with less.
+    fn commit(&self, _call: &Call<R>) -> Commit {
+        Self::COMMIT
+    }
 
     /// The verdict to come. What it needs of the answer it takes along.
     type Future: Future<Output = Verdict>;

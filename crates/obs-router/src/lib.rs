@@ -117,6 +117,8 @@ pub use self::{
     stats::{RouteStats, Stats},
 };
 
+#[cfg(feature = "json-schema")]
+pub use self::judge::{AskedSchema, InvalidSchema, Schema, SchemaStats};
 #[cfg(feature = "budget")]
 pub use self::policy::Budgeted;
 #[cfg(feature = "learn")]

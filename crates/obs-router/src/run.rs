@@ -77,7 +77,7 @@ where
             context.deadline = over.clone();
         }
         let judged = if self.plan.can_escalate() {
-            J::COMMIT
+            self.setup.judge.commit(&self.call)
         } else {
             Commit::Head
         };

@@ -54,6 +54,10 @@ pub trait Format: fmt::Debug + Sized + Send + Sync + 'static {
         None
     }
 
+    /// Visits of each token that this event of a stream adds by how much it was likelier than the next likeliest one, in natural
+    /// logarithms; none where that is not told.
+    fn visit_margins(_data: &str, _visit: &mut dyn FnMut(f64)) {}
+
     /// The events of a stream that says what this whole answer says.
     ///
     /// # Errors
@@ -117,6 +121,11 @@ pub trait View: Default + fmt::Debug + Send + Sync + 'static {
     /// How many answers are asked for at once.
     fn choices(&self) -> u64 {
         1
+    }
+
+    /// Where in the body the JSON Schema is that the answer is to obey, if there is one and only one answer is asked for.
+    fn answer_schema(&self) -> Option<Range<usize>> {
+        None
     }
 
     /// Whether the caller asked for the usage of its stream.

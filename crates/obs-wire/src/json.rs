@@ -242,6 +242,27 @@ pub fn each<'a>(object: &'a str, key: &str, visit: &mut dyn FnMut(&'a str)) {
     });
 }
 
+/// Where a schema is, as a place in a body, that this format says an answer obeys: `{"type":"json_schema", ..}`, with the schema in the
+/// field `schema` of the object itself, or of its field `json_schema`. `format` is `at` in the body, or a piece of what is.
+#[must_use]
+pub fn schema_of(format: &str, value: &str, at: &Range<usize>) -> Option<Range<usize>> {
+    let (mut is_schema, mut found) = (false, None);
+    text_field(format, "type", &mut |kind| {
+        is_schema = kind == "json_schema"
+    });
+    let mut find = |schema| {
+        if Kind::of(schema) == Kind::Object {
+            let inside = place(value, schema);
+            found = Some(at.start + inside.start..at.start + inside.end);
+        }
+    };
+    field(format, "schema", &mut find);
+    field(format, "json_schema", &mut |inside| {
+        field(inside, "schema", &mut find)
+    });
+    found.filter(|_| is_schema)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

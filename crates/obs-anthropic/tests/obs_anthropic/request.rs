@@ -90,3 +90,21 @@ fn what_is_wrong_is_refused_by_its_name() {
         assert_eq!(error.param(), Some(param), "{body}");
     }
 }
+
+#[test]
+fn the_schema_that_an_answer_is_to_obey_is_told() {
+    let schema = |more: &str| {
+        let body = format!(
+            r#"{{"model":"m","max_tokens":9,"messages":[{{"role":"user","content":"hi"}}],{more}}}"#
+        );
+        let request = MessagesRequest::parse(body).unwrap();
+        request.answer_schema().map(str::to_owned)
+    };
+    let told = schema(
+        r#""output_config":{"effort":"low","format":{"type":"json_schema","schema":{"type":"object"}}}"#,
+    );
+    assert_eq!(told.as_deref(), Some(r#"{"type":"object"}"#));
+    assert_eq!(schema(r#""output_config":{"effort":"low"}"#), None);
+    let tool = r#""tools":[{"name":"f","input_schema":{"type":"object"}}]"#;
+    assert_eq!(schema(tool), None, "it is of arguments");
+}

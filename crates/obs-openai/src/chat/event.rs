@@ -174,6 +174,21 @@ mod tests {
     }
 
     #[test]
+    fn how_sure_the_model_was_of_each_token_is_told() {
+        let token = |second| {
+            format!(r#"{{"token":"a","top_logprobs":[{{"logprob":-0.5}},{{"logprob":{second}}}]}}"#)
+        };
+        let (one, other) = (token(-1.5), token(-2.5));
+        let data = format!(
+            r#"{{"choices":[{{"index":0,"delta":{{"content":"ab"}},"logprobs":{{"content":[{one},{other}]}}}}]}}"#
+        );
+        let mut margins = Vec::new();
+        chunk(&data).visit_margins(&mut |margin| margins.push(margin));
+        delta(r#"{"content":"c"}"#).visit_margins(&mut |margin| margins.push(margin));
+        assert_eq!(margins, [1.0, 2.0]);
+    }
+
+    #[test]
     fn reasoning_refusals_and_tool_calls_are_content() {
         for filled in [
             r#"{"reasoning_content":"hm"}"#,

@@ -59,6 +59,10 @@ impl Format for Chat {
         margin::of_chat(body)
     }
 
+    fn visit_margins(data: &str, visit: &mut dyn FnMut(f64)) {
+        margin::of_chunk(data, visit);
+    }
+
     fn split(body: &str) -> Result<Vec<Event>, BoxError> {
         let events = split::split(body)?.into_iter();
         Ok(events.map(|data| Event { name: None, data }).collect())
@@ -155,6 +159,10 @@ impl LlmRequest for ChatRequest {
 
     fn visit_prompt(&self, visit: &mut dyn FnMut(Role, &str)) {
         self.0.visit_prompt(visit);
+    }
+
+    fn answer_schema(&self) -> Option<&str> {
+        self.0.answer_schema()
     }
 
     fn fits(&self, window: u64) -> bool {

@@ -44,6 +44,8 @@ pub struct Chat {
     /// How many choices are asked for.
     choices: Option<u64>,
     temperature: Option<f64>,
+    /// What the answer is to obey.
+    schema: Option<Range<usize>>,
 }
 
 /// What `stream_options` holds.
@@ -78,6 +80,7 @@ impl View for Chat {
             // One that is no machine integer is more than one.
             "n" => self.choices = json::number(value).map(|n| n as u64),
             "temperature" => self.temperature = json::number(value),
+            "response_format" => self.schema = json::schema_of(value, value, &at),
             _ => {}
         }
         Ok(())
@@ -108,6 +111,10 @@ impl View for Chat {
 
     fn choices(&self) -> u64 {
         self.choices.unwrap_or(1)
+    }
+
+    fn answer_schema(&self) -> Option<Range<usize>> {
+        self.schema.clone().filter(|_| self.choices() == 1)
     }
 
     fn asked_for_usage(&self) -> bool {

@@ -69,6 +69,10 @@ impl Format for Responses {
         margin::of_response(body)
     }
 
+    fn visit_margins(data: &str, visit: &mut dyn FnMut(f64)) {
+        margin::of_event(data, visit);
+    }
+
     fn split(body: &str) -> Result<Vec<Event>, BoxError> {
         split::split(body)
     }

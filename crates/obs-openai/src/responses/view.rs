@@ -40,6 +40,8 @@ pub struct ResponsesFields {
     /// It asks to be stored, and does not only let it happen.
     store: bool,
     temperature: Option<f64>,
+    /// What the answer is to obey.
+    schema: Option<Range<usize>>,
     /// It goes on with what the provider keeps, or without its caller.
     is_bound: bool,
     /// There is something that stands for an input.
@@ -62,6 +64,12 @@ impl View for ResponsesFields {
             }
             "prompt" if is_set => self.has_source = true,
             "temperature" => self.temperature = json::number(value),
+            "text" => {
+                self.schema = None;
+                json::field(value, "format", &mut |format| {
+                    self.schema = json::schema_of(format, value, &at);
+                });
+            }
             _ => {}
         }
         Ok(())
@@ -91,6 +99,10 @@ impl View for ResponsesFields {
 
     fn cacheable(&self) -> bool {
         !self.is_bound && !self.store && self.temperature.is_none_or(|t| t <= 1.0)
+    }
+
+    fn answer_schema(&self) -> Option<Range<usize>> {
+        self.schema.clone()
     }
 
     fn movable(&self) -> bool {

@@ -455,3 +455,26 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn the_schema_that_an_answer_is_to_obey_is_told_where_one_answer_is_asked_for() {
+    let format = r#""response_format": {"type":"json_schema","json_schema":{"name":"x","schema": { "type":"object" },"strict":true}}"#;
+    assert_eq!(
+        chat(&with(format)).answer_schema(),
+        Some(r#"{ "type":"object" }"#)
+    );
+    let mut request = chat(&with(&format!(r#"{format},"n":1,"top_p":1"#)));
+    request.set_model("a model of another length");
+    assert_eq!(request.answer_schema(), Some(r#"{ "type":"object" }"#));
+    for none in [
+        r#""top_p":1"#.to_owned(),
+        format!(r#"{format},"n":2"#),
+        format!(r#"{format},"response_format":null"#),
+        r#""response_format":{"type":"json_object"}"#.to_owned(),
+        r#""response_format":{"type":"json_schema"}"#.to_owned(),
+        r#""response_format":{"type":"json_schema","json_schema":{"schema":"x"}}"#.to_owned(),
+        r#""response_format":{"type":"text","json_schema":{"schema":{}}}"#.to_owned(),
+    ] {
+        assert_eq!(chat(&with(&none)).answer_schema(), None, "{none}");
+    }
+}

@@ -378,3 +378,17 @@ proptest! {
         prop_assert_eq!(events(pieces), events([bytes]));
     }
 }
+
+#[test]
+fn the_schema_that_an_answer_is_to_obey_is_told() {
+    let format = json!({"type": "json_schema", "name": "x", "schema": {"type": "object"}});
+    let asks = request(&json!({"text": {"verbosity": "low", "format": format}}));
+    assert_eq!(asks.answer_schema(), Some(r#"{"type":"object"}"#));
+    for more in [
+        json!({}),
+        json!({"text": {"format": {"type": "json_object"}}}),
+        json!({"text": {"format": {"type": "json_schema", "schema": true}}}),
+    ] {
+        assert_eq!(request(&more).answer_schema(), None, "{more}");
+    }
+}

@@ -38,15 +38,13 @@ impl<J, K> Both<J, K> {
 }
 
 impl<R, Res, J: Judge<R, Res>, K: Judge<R, Res>> Judge<R, Res> for Both<J, K> {
-    const COMMIT: Commit = match (J::COMMIT, K::COMMIT) {
-        (Commit::Complete, _) | (_, Commit::Complete) => Commit::Complete,
-        (Commit::Head, other) | (other, Commit::Head) => other,
-        (Commit::FirstContent, other) | (other, Commit::FirstContent) => other,
-        // Two different measures: who sees all has seen either.
-        _ => Commit::Complete,
-    };
+    const COMMIT: Commit = later(J::COMMIT, K::COMMIT);
 
     type Future = BothFuture<J::Future, K::Future>;
+
+    fn commit(&self, call: &Call<R>) -> Commit {
+        later(self.first.commit(call), self.second.commit(call))
+    }
 
     fn judge(&self, call: &Call<R>, answer: &Res) -> Self::Future {
         BothFuture {
@@ -82,5 +80,16 @@ impl<F, G> fmt::Debug for BothFuture<F, G> {
         f.debug_struct("BothFuture")
             .field("is_accepted", &self.is_accepted)
             .finish_non_exhaustive()
+    }
+}
+
+/// The one that is reached with the other.
+const fn later(one: Commit, other: Commit) -> Commit {
+    match (one, other) {
+        (Commit::Complete, _) | (_, Commit::Complete) => Commit::Complete,
+        (Commit::Head, other) | (other, Commit::Head) => other,
+        (Commit::FirstContent, other) | (other, Commit::FirstContent) => other,
+        // Two different measures: who sees all has seen either.
+        _ => Commit::Complete,
     }
 }

@@ -5,7 +5,8 @@ use obs_core::{Call, Commit, LlmResponse};
 
 use crate::{Check, Judge, Seen, Verdict};
 
-/// Judges by a [`Check`]. It sees answers complete, and costs nothing. An answer that shows nothing of itself is accepted.
+/// Judges by a [`Check`]. It sees answers complete, and costs nothing. An answer that shows nothing of itself is accepted, and so is
+/// a stream that is longer than may be held back.
 ///
 /// ```
 /// use obs_router::{AllOf, Checked, Parses, Refusals};
@@ -28,7 +29,7 @@ impl<C: Check, R, Res: LlmResponse> Judge<R, Res> for Checked<C> {
     type Future = future::Ready<Verdict>;
 
     fn judge(&self, _: &Call<R>, answer: &Res) -> Self::Future {
-        let will_do = Seen::of(answer).is_none_or(|seen| self.0.accepts(&seen));
+        let will_do = Seen::whole(answer).is_none_or(|seen| self.0.accepts(&seen));
         future::ready(Verdict::of(will_do))
     }
 }

@@ -8,7 +8,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use obs_core::{BoxError, Call, Commit, Committed, LlmRequest, LlmResponse, Purpose};
+use obs_core::{BoxError, Call, Commit, Committed, Finish, LlmRequest, LlmResponse, Purpose};
 use tower::util::ServiceExt;
 use tower_service::Service;
 
@@ -23,7 +23,8 @@ const ALIKE: f64 = 0.6;
 /// The second question is a call of its own, with the purpose [`Judge`](Purpose::Judge), through the service that is given: the one that is
 /// inside of the router, with its limits and its [`AttemptLayer`](obs_core::AttemptLayer), so that it is in the call's journal and what it costs
 /// is part of what the call paid. It is asked within the deadline of the call, and as soon as the first answer is complete. Where it
-/// fails, the first answer is accepted: nothing speaks against it.
+/// fails, the first answer is accepted: nothing speaks against it. Dropping the call ends it. An answer that calls tools is accepted
+/// without a second one.
 ///
 /// It tells nothing where answers do not differ, at a temperature of zero or through a cache, and little where many answers are right. Whether
 /// two answers agree, [`agree`] says, or [a function of the caller's](Self::by).
@@ -70,7 +71,8 @@ where
     type Future = ConsistencyFuture;
 
     fn judge(&self, call: &Call<R>, answer: &Res) -> ConsistencyFuture {
-        let Some(first) = Seen::of(answer) else {
+        let says = |seen: &Seen| seen.finish != Some(Finish::ToolCalls);
+        let Some(first) = Seen::whole(answer).filter(says) else {
             return ConsistencyFuture(Box::pin(std::future::ready(Verdict::Accept)));
         };
         // The route and the model that gave this answer are those that were asked last.
@@ -88,7 +90,7 @@ where
             }
             let again = service.oneshot(Call::with_context(request, context));
             let second = match Committed::new(again, Commit::Complete).await {
-                Ok(answer) => Seen::of(&answer),
+                Ok(answer) => Seen::whole(&answer),
                 Err(_) => None,
             };
             Verdict::of(second.is_none_or(|second| agree(&first.text, &second.text)))

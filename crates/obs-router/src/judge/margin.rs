@@ -4,15 +4,15 @@ use crate::{Check, Seen};
 /// Accepts answers of which the model was sure: whose tokens were, on average, so much likelier than the next likeliest ones, in
 /// natural logarithms (2.3: ten times as likely).
 ///
-/// Few providers tell, and only those who ask for it (`logprobs`, and `top_logprobs` of 2 with OpenAI), and streams are not read for it here. An
-/// answer of which it is not known is accepted: put another check beside it.
+/// Few providers tell, and only those who ask for it (`logprobs`, and `top_logprobs` of 2 with OpenAI), whole or streamed. An answer of
+/// which it is not known is accepted: put another check beside it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Margin {
     least: f32,
 }
 
 impl Margin {
-    /// With this least margin.
+    /// With this least margin, in natural logarithms: from 0, as likely as the next, up; 0.7 is twice as likely, 2.3 ten times.
     ///
     /// # Panics
     ///

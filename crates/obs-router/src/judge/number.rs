@@ -1,11 +1,14 @@
 //! Answers that are numbers.
 use std::fmt;
 
+use obs_core::Finish;
+
 use crate::{Check, Seen};
 
 /// Accepts answers whose last number passes a test: results are at the end, and what can be computed back can be checked.
 ///
-/// Numbers are written with a point, `-` before it or not, and with or without commas between thousands.
+/// Numbers are written with a point, `-` before it or not, and with or without commas between thousands. An answer without any is
+/// rejected; one that calls tools is accepted.
 ///
 /// ```
 /// use obs_router::Number;
@@ -24,7 +27,7 @@ impl<F: Fn(f64) -> bool> Number<F> {
 
 impl<F: Fn(f64) -> bool> Check for Number<F> {
     fn accepts(&self, answer: &Seen) -> bool {
-        last_number(&answer.text).is_some_and(&self.0)
+        answer.finish == Some(Finish::ToolCalls) || last_number(&answer.text).is_some_and(&self.0)
     }
 }
 

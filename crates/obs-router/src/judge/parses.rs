@@ -1,6 +1,7 @@
 //! Answers that parse.
 use std::fmt;
 
+use obs_core::Finish;
 use serde::de::IgnoredAny;
 
 use crate::{Check, Seen};
@@ -8,7 +9,7 @@ use crate::{Check, Seen};
 /// Accepts answers that parse, as JSON or as the caller's function says: a JSON Schema, a compiler's parser, a dialect of SQL.
 ///
 /// What is parsed is the text inside of the first code fence, if there is one, and else all of it. A fence that is not closed is none:
-/// the answer was cut.
+/// the answer was cut. Fences begin lines. An answer that calls tools is accepted: it has no text to parse.
 ///
 /// ```
 /// use obs_router::Parses;
@@ -51,15 +52,8 @@ impl<F: Fn(&str) -> bool> Parses<F> {
 
 impl<F: Fn(&str) -> bool> Check for Parses<F> {
     fn accepts(&self, answer: &Seen) -> bool {
-        let text = answer.text.trim();
-        let code = match (self.language, fences(text).next()) {
-            (None, Some((_, code))) => Some(code),
-            (None, None) => Some(text),
-            (Some(wanted), _) => fences(text)
-                .find(|(language, _)| language.eq_ignore_ascii_case(wanted))
-                .map(|(_, code)| code),
-        };
-        code.is_some_and(|code| (self.parses)(code))
+        answer.finish == Some(Finish::ToolCalls)
+            || code(&answer.text, self.language).is_some_and(|code| (self.parses)(code))
     }
 }
 
@@ -71,14 +65,36 @@ impl<F> fmt::Debug for Parses<F> {
     }
 }
 
+/// What of a text is code: what is in its first fence, or all of it; with a language, what is in the first fence of that.
+pub(super) fn code<'a>(text: &'a str, language: Option<&str>) -> Option<&'a str> {
+    let text = text.trim();
+    match language {
+        None => Some(fences(text).next().map_or(text, |(_, code)| code)),
+        Some(wanted) => fences(text)
+            .find(|(language, _)| language.eq_ignore_ascii_case(wanted))
+            .map(|(_, code)| code),
+    }
+}
+
 /// The closed code fences of a text, with their languages.
 fn fences(text: &str) -> impl Iterator<Item = (&str, &str)> {
     let mut rest = text;
     std::iter::from_fn(move || {
-        let (_, after) = rest.split_once("```")?;
+        let (_, after) = fence(rest)?;
         let (language, after) = after.split_once('\n')?;
-        let (code, after) = after.split_once("```")?;
+        let (code, after) = fence(after)?;
         rest = after;
         Some((language.trim(), code))
     })
+}
+
+/// What is before a fence and after it. Within a line there is none, but what a text of JSON or of code has in it.
+fn fence(text: &str) -> Option<(&str, &str)> {
+    let begins_line = |at: usize| {
+        let line = text[..at].trim_end_matches([' ', '\t']);
+        line.is_empty() || line.ends_with('\n')
+    };
+    let mut fences = text.match_indices("```");
+    let (at, found) = fences.find(|(at, _)| begins_line(*at))?;
+    Some((&text[..at], &text[at + found.len()..]))
 }

@@ -9,8 +9,10 @@ pub struct Seen {
     pub text: String,
     /// Why it ends where it ends, if that was told.
     pub finish: Option<Finish>,
-    /// How sure the model was, see [`LlmResponse::margin`]. Of streams it is not known.
+    /// How sure the model was, see [`LlmResponse::margin`].
     pub margin: Option<f32>,
+    /// This is its beginning, and more is to come: a stream that was not read to its end.
+    pub goes_on: bool,
 }
 
 impl Seen {
@@ -20,10 +22,17 @@ impl Seen {
         let mut seen = Self::default();
         match answer.stream() {
             Some(chunks) => {
+                let (mut sum, mut tokens) = (0.0, 0_u32);
                 for chunk in chunks.read_ahead() {
                     seen.text.push_str(chunk.text());
                     seen.finish = chunk.finish().or(seen.finish);
+                    chunk.visit_margins(&mut |margin| {
+                        sum += margin;
+                        tokens += 1;
+                    });
                 }
+                seen.margin = (tokens > 0).then(|| (sum / f64::from(tokens)) as f32);
+                seen.goes_on = !chunks.has_ended();
                 return Some(seen);
             }
             None => answer.visit_text(&mut |text| seen.text.push_str(text)),
@@ -31,5 +40,10 @@ impl Seen {
         seen.finish = answer.finish();
         seen.margin = answer.margin();
         (!seen.text.is_empty() || seen.finish.is_some()).then_some(seen)
+    }
+
+    /// As [`of`](Self::of), of answers that are there to their end.
+    pub(crate) fn whole<Res: LlmResponse>(answer: &Res) -> Option<Self> {
+        Self::of(answer).filter(|seen| !seen.goes_on)
     }
 }

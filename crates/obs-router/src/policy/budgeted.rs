@@ -16,8 +16,9 @@ const WHOLE: u64 = 1 << 32;
 ///
 /// While more than a [share](Self::from) of each budget is left, a quarter unless told, the policy inside decides. From there on, of the calls that
 /// it wants elsewhere than on the cheapest route, only so many go there: all at that share, half at half of it, none when nothing is
-/// left. The others take the cheapest route, with the reason [`Budget`](Reason::Budget). No call is refused here: who wants that asks
-/// [`Budgets::admit`].
+/// left. The others take the cheapest route, with the reason [`Budget`](Reason::Budget), and their answers are not
+/// [judged](crate::Judge), nor is any when nothing is left: a bad one would go on to where there is no money for it. No call is refused
+/// here: who wants that asks [`Budgets::admit`].
 ///
 /// Each call that is decided here charges the budgets with what its attempts cost. Calls that a caller routed by name are not decided
 /// here: who [obeys names](crate::RouterLayer::obey_names) lets their journals hear [`Budgets::payer`], too. A call is charged
@@ -106,11 +107,19 @@ impl<R, P: Policy<R>> Policy<R> for Budgeted<P> {
             }
         }
         let wanted = self.policy.decide(request, context);
-        if *wanted.target() == self.cheap || self.passes(self.allowed(context).0) {
+        let (allowed, _) = self.allowed(context);
+        if *wanted.target() == self.cheap {
+            return if allowed > 0.0 {
+                wanted
+            } else {
+                wanted.unjudged()
+            };
+        }
+        if self.passes(allowed) {
             return wanted;
         }
         let score = wanted.difficulty();
-        let cheap = Decision::new(self.cheap.clone(), Reason::Budget);
+        let cheap = Decision::new(self.cheap.clone(), Reason::Budget).unjudged();
         match score {
             Some(score) => cheap.score(score),
             None => cheap,

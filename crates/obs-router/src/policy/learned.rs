@@ -102,6 +102,12 @@ impl<P> Learned<P> {
         let prompt = pieces(|visit| request.visit_prompt(visit));
         self.online.decide((self.group)(context), &prompt)
     }
+
+    /// The same with the threshold left where it is, for those who decide by the gain themselves: [`Gains::of`].
+    pub fn look<R: LlmRequest>(&self, request: &R, context: &CallContext) -> obs_learn::Decision {
+        let prompt = pieces(|visit| request.visit_prompt(visit));
+        self.online.look((self.group)(context), &prompt)
+    }
 }
 
 impl<P> Learned<P> {
@@ -172,12 +178,13 @@ impl<P> fmt::Debug for Learned<P> {
 }
 
 /// Takes the quality of two routes from a learned model: the last one is as good as it is told to be, and the first one is worse by the
-/// probability of a gain. Routes between them lie between them, in equal steps.
+/// probability of a gain, and [better](Self::lost) by what a switch loses. Routes between them lie between them, in equal steps.
 #[derive(Clone, Debug)]
 pub struct Gains {
     online: Arc<Online>,
     group: GroupOf,
     best: f32,
+    lost: f32,
 }
 
 impl Gains {
@@ -196,7 +203,24 @@ impl Gains {
             online,
             group: |context| context.tenant.as_deref(),
             best,
+            lost: 0.0,
         }
+    }
+
+    /// How often the first route is right where the last one is not, from 0 to 1; never, unless told. No model foresees it: it is taken to be the
+    /// same for all prompts.
+    ///
+    /// # Panics
+    ///
+    /// If that is not a number from 0 to 1.
+    #[must_use]
+    pub fn lost(mut self, lost: f32) -> Self {
+        assert!(
+            (0.0..=1.0).contains(&lost),
+            "a part is from 0 to 1, not {lost}"
+        );
+        self.lost = lost;
+        self
     }
 
     /// What the group of a call is, in place of its tenant.
@@ -207,15 +231,21 @@ impl Gains {
     }
 }
 
+impl Gains {
+    /// What follows from what was foreseen of a call: for a forecast that keeps it, to tell what came of it later.
+    pub fn of(&self, seen: &obs_learn::Decision, routes: &mut [f32]) {
+        let first = (self.best - probability(seen.logit) + self.lost).clamp(0.0, 1.0);
+        let steps = routes.len().saturating_sub(1).max(1) as f32;
+        for (at, quality) in routes.iter_mut().enumerate() {
+            *quality = first + (self.best - first) * at as f32 / steps;
+        }
+    }
+}
+
 impl<R: LlmRequest> Forecast<R> for Gains {
     fn qualities(&self, request: &R, context: &CallContext, routes: &mut [f32]) {
         let prompt = pieces(|visit| request.visit_prompt(visit));
-        let gain = probability(self.online.decide((self.group)(context), &prompt).logit);
-        let worst = (self.best - gain).max(0.0);
-        let steps = routes.len().saturating_sub(1).max(1) as f32;
-        for (at, quality) in routes.iter_mut().enumerate() {
-            *quality = worst + (self.best - worst) * at as f32 / steps;
-        }
+        self.of(&self.online.look((self.group)(context), &prompt), routes);
     }
 }
 

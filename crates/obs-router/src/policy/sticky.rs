@@ -186,6 +186,12 @@ impl<R, P: Policy<R>> Policy<R> for Sticky<P> {
             at => Target::from(self.routes[at].name.to_string()),
         };
         let stays = Decision::new(target, Reason::Sticky);
+        // What need not be judged on a cheaper route need not be on a better one.
+        let stays = if wanted.is_judged() || to > last.route {
+            stays
+        } else {
+            stays.unjudged()
+        };
         match score {
             Some(score) => stays.score(score),
             None => stays,

@@ -5,7 +5,7 @@ use obs_router::{
 };
 use tower::{Layer, ServiceExt};
 
-use crate::support::{Answer, ask, asked, layer, model, stream};
+use crate::support::{Answer, Word, ask, asked, chunks, layer, model, stream};
 
 fn text(text: &str) -> Seen {
     let mut seen = Seen::default();
@@ -68,6 +68,7 @@ fn json_parses_in_a_fence_or_without() {
         " [1, 2] ",
         "Here:\n```json\n{\"a\": 1}\n```\nDone.",
         "```\n7\n```",
+        "{\"code\": \"```sh ls ```\"}",
     ] {
         assert!(check.accepts(&text(good)), "{good:?}");
     }
@@ -151,6 +152,85 @@ async fn a_stream_is_seen_to_its_end() {
     };
     assert_eq!(run(vec![stream(&["[1", ", 2]"])]).await, 1);
     assert_eq!(run(vec![stream(&["[1", ", 2"]), stream(&["[]"])]).await, 2);
+}
+
+#[tokio::test]
+async fn every_check_sees_streams() {
+    type Case = (
+        fn() -> AllOf,
+        &'static [&'static str],
+        &'static [&'static str],
+    );
+    let cases: [Case; 4] = [
+        (
+            || AllOf::new().and(Refusals::new()),
+            &["Li", "ma."],
+            &["I ca", "n't."],
+        ),
+        (
+            || AllOf::new().and(Parses::json()),
+            &["[1", ", 2]"],
+            &["[1", ", 2"],
+        ),
+        (
+            || AllOf::new().and(Parses::fenced("rs", |code| code.contains("fn main"))),
+            &["So:\n``", "`rs\nfn ma", "in() {}\n```"],
+            &["fn main() {}"],
+        ),
+        (
+            || AllOf::new().and(Number::new(|of| of < 100.0)),
+            &["It is 9", "9."],
+            &["It is 9", "99."],
+        ),
+    ];
+    for (check, good, bad) in cases {
+        for (words, expected) in [(good, 1), (bad, 2)] {
+            let layer = layer().judge(Checked::new(check()));
+            let call = ask();
+            let context = call.context.clone();
+            let answers = [stream(words), Answer::Whole("Lima.")];
+            assert!(layer.layer(model(answers)).oneshot(call).await.is_ok());
+            assert_eq!(asked(&context).len(), expected, "{words:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_margin_of_a_stream_is_that_of_all_its_tokens() {
+    for (second, expected) in [(2.0, 1), (1.5, 2)] {
+        let layer = layer().judge(Checked::new(Margin::at_least(1.5)));
+        let call = ask();
+        let context = call.context.clone();
+        let words = [
+            Word::Likelier("Li", 1.0),
+            Word::Is("-"),
+            Word::Likelier("ma", second),
+        ];
+        let answers = [chunks(words), Answer::Whole("Lima.")];
+        assert!(layer.layer(model(answers)).oneshot(call).await.is_ok());
+        assert_eq!(asked(&context).len(), expected, "{second}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_longer_than_may_be_held_back_goes_out_unjudged() {
+    let long: &'static str = "1".repeat(1 << 20).leak();
+    let answer = || chunks([Word::Is(long), Word::Is("2"), Word::Used]);
+    assert!(Seen::of(&answer()).is_some_and(|seen| seen.goes_on));
+    let layer = layer().judge(Checked::new(|_: &Seen| false));
+    let call = ask();
+    let context = call.context.clone();
+    let answer = layer.layer(model([answer()])).oneshot(call).await;
+    assert!(answer.is_ok_and(|answer| answer.stream().is_some()));
+    assert_eq!(asked(&context), ["small first"]);
+}
+
+#[test]
+fn calls_of_tools_are_no_texts() {
+    let call = ended("", Finish::ToolCalls);
+    assert!(Parses::json().accepts(&call));
+    assert!(Number::new(|_| false).accepts(&call));
+    assert!(!Parses::json().accepts(&ended("", Finish::Stop)));
 }
 
 #[tokio::test]

@@ -1,11 +1,11 @@
 //! Two answers to one question.
 use std::time::Duration;
 
-use obs_core::{Deadline, ErrorKind};
+use obs_core::{AttemptLayer, Deadline, ErrorKind, Outcome, Price, PriceTable};
 use obs_router::{Consistency, agree};
 use tower::{Layer, Service, ServiceExt, service_fn};
 
-use crate::support::{Answer, ask, asked, layer, model, stream};
+use crate::support::{Answer, Word, ask, asked, chunks, layer, model, stream};
 
 async fn run(answers: Vec<Answer>) -> Vec<String> {
     let model = model(answers);
@@ -67,6 +67,44 @@ async fn a_second_answer_that_does_not_come_in_time_is_not_waited_for() {
         .oneshot(call)
         .await;
     assert!(matches!(answer, Ok(Answer::Whole("Lima."))));
+}
+
+#[tokio::test]
+async fn calls_of_tools_are_not_asked_for_twice() {
+    assert_eq!(run(vec![chunks([Word::Called])]).await, ["small first"]);
+}
+
+#[tokio::test]
+async fn a_caller_who_leaves_ends_the_second_question_and_has_paid_for_the_first() {
+    let asks = std::sync::atomic::AtomicUsize::new(0);
+    let asks = std::sync::Arc::new(asks);
+    let count = asks.clone();
+    let price = Price::per_million("1", "1").expect("a price");
+    let prices = PriceTable::new().with_model("small", price);
+    // The second question is never answered.
+    let service = AttemptLayer::new(prices).layer(service_fn(move |_: crate::support::Ask| {
+        let first = count.fetch_add(1, std::sync::atomic::Ordering::SeqCst) == 0;
+        async move {
+            match first {
+                true => Ok::<_, obs_core::Error>(Answer::Whole("Lima.")),
+                false => std::future::pending().await,
+            }
+        }
+    }));
+    let layer = layer().judge(Consistency::new(service.clone()));
+    let call = ask();
+    let context = call.context.clone();
+    let mut answer = tokio_test::task::spawn(layer.layer(service).oneshot(call));
+    tokio_test::assert_pending!(answer.poll());
+    assert_eq!(asked(&context), ["small first", "small judge"]);
+    drop(answer);
+    let report = context.journal.read();
+    let outcomes: Vec<_> = report.attempts.iter().map(|of| of.outcome).collect();
+    assert_eq!(
+        outcomes,
+        [Some(Outcome::Answered), Some(Outcome::Cancelled)]
+    );
+    assert_eq!(asks.load(std::sync::atomic::Ordering::SeqCst), 2);
 }
 
 #[tokio::test]

@@ -14,7 +14,7 @@ use obs_router::{Policy, Route, RouterLayer};
 use tower::{Layer, Service, service_fn};
 
 #[derive(Clone, Debug)]
-pub(crate) struct Ask(pub(crate) String);
+pub(crate) struct Ask(pub(crate) String, pub(crate) Option<&'static str>);
 
 impl LlmRequest for Ask {
     fn model(&self) -> &str {
@@ -24,6 +24,9 @@ impl LlmRequest for Ask {
         self.0 = model.into();
     }
     fn visit_prompt(&self, _: &mut dyn FnMut(Role, &str)) {}
+    fn answer_schema(&self) -> Option<&str> {
+        self.1
+    }
     fn fingerprint(&self, _: &mut Fingerprint) {}
 }
 
@@ -37,24 +40,36 @@ pub(crate) enum Answer {
 #[derive(Debug)]
 pub(crate) enum Word {
     Is(&'static str),
+    /// By how much it was likelier than the next.
+    Likelier(&'static str, f64),
     Used,
+    Called,
 }
 
 impl LlmChunk for Word {
     fn is_content(&self) -> bool {
-        matches!(self, Self::Is(_))
+        matches!(self, Self::Is(_) | Self::Likelier(..))
     }
     fn text(&self) -> &str {
         match self {
-            Self::Is(word) => word,
-            Self::Used => "",
+            Self::Is(word) | Self::Likelier(word, _) => word,
+            Self::Used | Self::Called => "",
         }
     }
     fn usage(&self) -> Option<Usage> {
         matches!(self, Self::Used).then(usage)
     }
     fn finish(&self) -> Option<Finish> {
-        matches!(self, Self::Used).then_some(Finish::Stop)
+        match self {
+            Self::Used => Some(Finish::Stop),
+            Self::Called => Some(Finish::ToolCalls),
+            _ => None,
+        }
+    }
+    fn visit_margins(&self, visit: &mut dyn FnMut(f64)) {
+        if let Self::Likelier(_, margin) = self {
+            visit(*margin);
+        }
     }
 }
 
@@ -91,13 +106,13 @@ fn usage() -> Usage {
 }
 
 pub(crate) fn stream(words: &[&'static str]) -> Answer {
-    let words: Vec<_> = words
-        .iter()
-        .copied()
-        .map(Word::Is)
-        .chain([Word::Used])
-        .collect();
-    Answer::Stream(ChunkStream::new(iter(words.into_iter().map(Ok))))
+    let words = words.iter().copied().map(Word::Is);
+    chunks(words.chain([Word::Used]))
+}
+
+pub(crate) fn chunks(words: impl IntoIterator<Item = Word>) -> Answer {
+    let words: Vec<_> = words.into_iter().map(Ok).collect();
+    Answer::Stream(ChunkStream::new(iter(words)))
 }
 
 /// One and ten dollars a million tokens, asked in this order.
@@ -132,7 +147,7 @@ pub(crate) fn model(
 }
 
 pub(crate) fn ask() -> Call<Ask> {
-    Call::new(Ask("auto".into()))
+    Call::new(Ask("auto".into(), None))
 }
 
 /// The models that were asked, and why.

@@ -4,7 +4,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use obs_budget::{Budget, Budgets, Window};
 use obs_core::CallContext;
 use obs_metrics::Metrics;
-use obs_router::{Budgeted, Policy};
+use obs_router::{Budgeted, Policy, Target};
 
 use crate::support::{Ask, Models, ask, layer, usd, was};
 
@@ -47,6 +47,26 @@ async fn as_a_budget_runs_out_more_and_more_calls_are_cheap() {
     assert!((9..=11).contains(&share().await));
     budgets.charge("all", usd("0.05"));
     assert_eq!(share().await, 0, "nothing is left");
+}
+
+#[test]
+fn no_judge_sends_on_what_there_is_no_money_for() {
+    let budgets = dollars("1");
+    let policy =
+        |to: fn(&Ask, &CallContext) -> Target| Budgeted::new(to).budget(budgets.clone(), |_| Some("all"));
+    let (cheap, premium) = (policy(|_, _| Target::First), policy(|_, _| Target::Last));
+    let is_judged = |policy: &dyn Policy<Ask>| {
+        let call = ask("q");
+        policy.decide(&call.request, &call.context).is_judged()
+    };
+    assert!(is_judged(&cheap) && is_judged(&premium));
+    budgets.charge("all", usd("0.9"));
+    assert!(is_judged(&cheap), "something is left");
+    // Of ten calls with a tenth of the budget left, six are sent to the cheap route.
+    let refused = (0..10).filter(|_| !is_judged(&premium)).count();
+    assert_eq!(refused, 6);
+    budgets.charge("all", usd("0.1"));
+    assert!(!is_judged(&cheap) && !is_judged(&premium));
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use std::sync::{Arc, LazyLock};
 use obs_core::CallContext;
 use obs_learn::{Dataset, Goal, Model, Online, Trainer};
 use obs_router::{
-    Complexity, Decision, ExpectedCost, Gains, Learned, Policy, Reason, Score, Target,
+    Complexity, Decision, ExpectedCost, Forecast, Gains, Learned, Policy, Reason, Score, Target,
 };
 
 use crate::support::{Ask, Models, ask, layer, prices, routes, usd, was};
@@ -184,4 +184,27 @@ async fn gains_are_qualities_of_routes() {
         models.took(&layer, ask(EASY)).await,
         was("cheap", "learned")
     );
+}
+
+#[test]
+fn qualities_are_what_a_gain_and_a_loss_leave_of_the_best() {
+    let online = online();
+    let qualities = |gains: &Gains, prompt: &str| {
+        let call = ask(prompt);
+        let mut routes = [0.0; 3];
+        gains.qualities(&call.request, &call.context, &mut routes);
+        let seen = Learned::new(online.clone()).look(&call.request, &call.context);
+        let mut again = [0.0; 3];
+        gains.of(&seen, &mut again);
+        assert_eq!(routes, again);
+        (routes, 1.0 / (1.0 + (-seen.logit).exp()))
+    };
+    let before = online.state();
+    let plain = Gains::new(online.clone(), 0.9);
+    let (hard, gain) = qualities(&plain, HARD);
+    assert!((hard[0] - (0.9 - gain).max(0.0)).abs() < 1e-6);
+    assert!((hard[1] - (hard[0] + 0.9) / 2.0).abs() < 1e-6);
+    let (easy, gain) = qualities(&plain.lost(0.05), EASY);
+    assert!((easy[0] - (0.95 - gain)).abs() < 1e-6 && (easy[2] - 0.9).abs() < 1e-6);
+    assert_eq!(online.state(), before, "no threshold has moved");
 }

@@ -114,6 +114,12 @@ impl<F: Format> LlmChunk for Chunk<F> {
         self.facts().text.get(self.data()).unwrap_or_default()
     }
 
+    fn visit_margins(&self, visit: &mut dyn FnMut(f64)) {
+        if let Ok(data) = str::from_utf8(self.data()) {
+            F::visit_margins(data, visit);
+        }
+    }
+
     fn size(&self) -> usize {
         size_of_val(self) + self.data().len()
     }

@@ -194,6 +194,10 @@ impl<F: Format> LlmRequest for Request<F> {
         self.view().visit_prompt(self.text(), visit);
     }
 
+    fn answer_schema(&self) -> Option<&str> {
+        self.text().get(self.view().answer_schema()?)
+    }
+
     fn fits(&self, window: u64) -> bool {
         // A token has a byte at least: most prompts need not be counted.
         if self.body().len() as u64 <= window {

@@ -7,6 +7,7 @@ pub struct Discernment {
     catches: f64,
     rejects: f64,
     cost: Usd,
+    asks_again: bool,
 }
 
 /// What is expected of one route.
@@ -43,6 +44,7 @@ impl Discernment {
             catches,
             rejects,
             cost: Usd::ZERO,
+            asks_again: false,
         }
     }
 
@@ -51,6 +53,18 @@ impl Discernment {
     pub fn cost(mut self, cost: Usd) -> Self {
         self.cost = cost;
         self
+    }
+
+    /// It asks the route that it judges a second time, for as much as the answer cost.
+    #[must_use]
+    pub fn asks_again(mut self) -> Self {
+        self.asks_again = true;
+        self
+    }
+
+    /// What a verdict on an answer of this cost costs, in pico-dollars.
+    fn pico(&self, answer: f64) -> f64 {
+        self.cost.pico() as f64 + if self.asks_again { answer } else { 0.0 }
     }
 }
 
@@ -88,7 +102,7 @@ pub(super) fn choose(routes: &[Outlook], worth: Usd, judge: Option<Discernment>)
             let bad = route.bad();
             let goes_on = judge.catches * bad + judge.rejects * (1.0 - bad);
             let missed = worth.pico() as f64 * bad * (1.0 - judge.catches);
-            route.pico() + judge.cost.pico() as f64 + missed + goes_on * after
+            route.pico() + judge.pico(route.pico()) + missed + goes_on * after
         });
         // A cascade that comes by here is judged here, too.
         after = cascade.unwrap_or(straight);
@@ -135,10 +149,11 @@ mod tests {
     }
 
     fn judge() -> impl Strategy<Value = Option<Discernment>> {
-        let parts = (0_u8..=10, 0_u8..=10, 0_u32..100);
-        prop::option::of(parts.prop_map(|(s, f, cost)| {
+        let parts = (0_u8..=10, 0_u8..=10, 0_u32..100, any::<bool>());
+        prop::option::of(parts.prop_map(|(s, f, cost, again)| {
             let judge = Discernment::new(f64::from(s) / 10.0, f64::from(f) / 10.0);
-            judge.cost(Usd::from_pico(cost.into()))
+            let judge = judge.cost(Usd::from_pico(cost.into()));
+            if again { judge.asks_again() } else { judge }
         }))
     }
 
@@ -152,6 +167,7 @@ mod tests {
                 catches: s,
                 rejects: f,
                 cost,
+                asks_again,
             }) if way.is_cascade && !last => {
                 let next = Choice {
                     route: way.route + 1,
@@ -159,7 +175,8 @@ mod tests {
                 };
                 let e = s * (1.0 - q) + f * q;
                 let x = loss_of(routes, worth, judge, next);
-                c + cost.pico() as f64 + w * (1.0 - q) * (1.0 - s) + e * x
+                let j = cost.pico() as f64 + c * f64::from(u8::from(asks_again));
+                c + j + w * (1.0 - q) * (1.0 - s) + e * x
             }
             _ => c + w * (1.0 - q),
         }
@@ -231,5 +248,9 @@ mod tests {
         assert_eq!(way(0.7, good), cascade);
         assert_eq!(way(0.0, good), straight);
         assert_eq!(way(0.7, None), straight);
+        let again = Some(Discernment::new(0.9, 0.0).asks_again());
+        let free = Some(Discernment::new(0.9, 0.0));
+        assert_eq!((way(0.95, again), way(0.99, again)), (cascade, cheap));
+        assert_eq!(way(0.99, free), cascade);
     }
 }
