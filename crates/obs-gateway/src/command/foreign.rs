@@ -3,36 +3,23 @@
 //! There is no one form of them. What is looked for is a request (`request`, `body`, `input`, or the line itself), a response
 //! (`response`, `output`, `completion`; in the form of batches with a `body` inside), a time, a latency, a name, and a judgement. A line
 //! with a `prompt` and the `quality` of the answers of several routes is a call that was judged on each of them.
-use std::time::{Duration, UNIX_EPOCH};
+mod fields;
 
 use bytes::Bytes;
 use obs_core::{Fingerprint, LlmRequest, PriceTable, Purpose, Role, Usage};
 use obs_ledger::{Attempt, Entry, Feedback, Outcome, Prompt, Record, SCHEMA, Verdict};
 use obs_openai::{ChatRequest, EmbeddingRequest};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
-const NAMES: &[&str] = &["id", "call_id", "request_id", "trace_id", "custom_id"];
-const TIMES: &[&str] = &[
-    "time",
-    "timestamp",
-    "created_at",
-    "start_time",
-    "startTime",
-    "created",
-];
-const RESPONSES: &[&str] = &["response", "output", "completion"];
-const JUDGED: &[&str] = &["feedback", "score", "rating"];
-const MILLISECONDS: &[&str] = &["latency_ms", "duration_ms", "response_time_ms"];
-const SECONDS: &[&str] = &["latency", "duration", "response_time", "latency_s"];
-const OTHERS: [&str; 5] = ["route", "group", "status", "status_code", "tenant"];
+use self::fields::{
+    JUDGED, Line, NAMES, RESPONSES, field, flat, latency, object, prompt, text, time,
+};
 
 /// Reads lines of another gateway's log.
 pub(super) struct Foreign {
     pub(super) prices: PriceTable,
     pub(super) prompts: bool,
 }
-
-type Line = Map<String, Value>;
 
 /// A prompt alone.
 struct Text<'a>(&'a str);
@@ -43,13 +30,10 @@ impl Foreign {
         let line: Line = serde_json::from_slice(line).map_err(|error| error.to_string())?;
         let mut entry = Entry {
             v: SCHEMA,
-            call: text(
-                &line,
-                &["id", "call_id", "request_id", "trace_id", "custom_id"],
-            )
-            .unwrap_or_else(|| format!("import-{number}"))
-            .into(),
-            time: time(&line).unwrap_or_default(),
+            call: text(&line, NAMES)
+                .unwrap_or_else(|| format!("import-{number}"))
+                .into(),
+            time: time(&line)?.unwrap_or_default(),
             group: text(&line, &["group"]).map(Into::into),
             outcome: Outcome::Answered,
             ..Entry::default()
@@ -97,8 +81,7 @@ impl Foreign {
         } else {
             return Err("there is no request with `messages` or `input`".into());
         }
-        self.answered(line, &response, entry);
-        Ok(())
+        self.answered(line, &response, entry)
     }
 
     fn asked(&self, request: &impl LlmRequest, entry: &mut Entry) {
@@ -116,7 +99,7 @@ impl Foreign {
         entry.key = Some(short(&key).into());
     }
 
-    fn answered(&self, line: &Line, response: &Line, entry: &mut Entry) {
+    fn answered(&self, line: &Line, response: &Line, entry: &mut Entry) -> Result<(), String> {
         let status = field(line, &["status", "status_code"]).and_then(Value::as_u64);
         let failed = response.get("error").is_some_and(|error| !error.is_null());
         entry.outcome = match failed || status.is_some_and(|status| status >= 400) {
@@ -148,9 +131,10 @@ impl Foreign {
             outcome: Some(entry.outcome),
             ..Attempt::default()
         });
-        if response.get("created").is_some() && entry.time == 0 {
-            entry.time = response.get("created").and_then(moment).unwrap_or_default();
+        if entry.time == 0 {
+            entry.time = time(response)?.unwrap_or_default();
         }
+        Ok(())
     }
 
     fn prompt(&self, request: &impl LlmRequest) -> Prompt {
@@ -175,82 +159,6 @@ impl LlmRequest for Text<'_> {
     fn fingerprint(&self, to: &mut Fingerprint) {
         to.field("prompt", self.0.as_bytes());
     }
-}
-
-/// The first of these fields that is there.
-fn field<'a>(line: &'a Line, names: &[&str]) -> Option<&'a Value> {
-    let mut found = names.iter().filter_map(|name| line.get(*name));
-    found.find(|value| !value.is_null())
-}
-
-fn text(line: &Line, names: &[&str]) -> Option<String> {
-    match field(line, names)? {
-        Value::String(text) if !text.is_empty() => Some(text.clone()),
-        Value::Number(number) => Some(number.to_string()),
-        _ => None,
-    }
-}
-
-/// An object, or one in a string.
-fn object(line: &Line, names: &[&str]) -> Option<Line> {
-    let found = names.iter().filter_map(|name| line.get(*name));
-    let mut objects = found.filter_map(|value| match value {
-        Value::Object(object) => Some(object.clone()),
-        Value::String(text) => serde_json::from_str(text).ok(),
-        _ => None,
-    });
-    objects.next()
-}
-
-/// The request of a line that is one, with other fields beside its own: those would make each question another.
-fn flat(line: &Line) -> Line {
-    let mut request = line.clone();
-    let others = [NAMES, TIMES, RESPONSES, JUDGED, MILLISECONDS, SECONDS];
-    for name in others.into_iter().flatten().chain(&OTHERS) {
-        request.remove(*name);
-    }
-    request
-}
-
-fn prompt(line: &Line) -> Option<&str> {
-    line.get("prompt")?.as_str()
-}
-
-fn time(line: &Line) -> Option<u64> {
-    let names = [
-        "time",
-        "timestamp",
-        "created_at",
-        "start_time",
-        "startTime",
-        "created",
-    ];
-    field(line, &names).and_then(moment)
-}
-
-/// Milliseconds since 1970, of seconds, milliseconds or RFC 3339.
-fn moment(value: &Value) -> Option<u64> {
-    match value {
-        Value::String(text) => {
-            let at = humantime::parse_rfc3339_weak(text.trim_end_matches("+00:00")).ok()?;
-            let since = at.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
-            u64::try_from(since.as_millis()).ok()
-        }
-        value => {
-            let number = value.as_f64().filter(|number| *number >= 0.0)?;
-            // Seconds are that large in the year 5138.
-            Some(if number < 1e11 { number * 1e3 } else { number } as u64)
-        }
-    }
-}
-
-/// In microseconds.
-fn latency(line: &Line) -> Option<u64> {
-    let of = |names: &[&str], factor: f64| {
-        let value = field(line, names)?.as_f64()?;
-        (value >= 0.0).then_some((value * factor) as u64)
-    };
-    of(MILLISECONDS, 1e3).or_else(|| of(SECONDS, 1e6))
 }
 
 fn usage(value: &Value) -> Option<Usage> {
@@ -376,6 +284,33 @@ mod tests {
         assert_eq!((entry.unknown_costs, entry.baseline), (1, None));
         assert_eq!(entry.time, 1_795_428_000_000);
         assert!(entry.tenant.is_some_and(|tenant| !tenant.contains("anna")));
+    }
+
+    #[test]
+    fn a_time_is_read_with_its_offset_and_refused_where_it_is_none() {
+        let at = |time: Value| {
+            let request = json!({"model": "m", "messages": [{"role": "user", "content": "a"}]});
+            records(&json!({"request": request, "response": {}, "timestamp": time})).map(
+                |records| match &records[0] {
+                    Record::Call(entry) => entry.time,
+                    Record::Feedback(of) => of.time,
+                },
+            )
+        };
+        for (time, expected) in [
+            (json!("2026-11-23T10:00:00Z"), 1_795_428_000_000),
+            (json!("2026-11-23T12:00:00.250+02:00"), 1_795_428_000_250),
+            (json!("2026-11-23T10:00:00"), 1_795_428_000_000),
+            (json!("2026-11-23 10:00:00"), 1_795_428_000_000),
+            (json!(1_795_428_000), 1_795_428_000_000),
+            (json!(1_795_428_000_000_u64), 1_795_428_000_000),
+        ] {
+            assert_eq!(at(time.clone()), Ok(expected), "{time}");
+        }
+        for time in [json!("yesterday"), json!(-1), json!([])] {
+            let problem = at(time).unwrap_err();
+            assert!(problem.contains("timestamp"), "{problem}");
+        }
     }
 
     #[test]
