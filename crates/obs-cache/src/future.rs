@@ -14,7 +14,7 @@ use tower::util::Oneshot;
 use tower_service::Service;
 
 use crate::{
-    Generation, NotCached, Pending, Store, StoreError, StoreFault,
+    Entry, Generation, NotCached, Pending, Store, StoreError, StoreFault,
     flight::Waiter,
     key::Derived,
     ledger::Ended,
@@ -45,11 +45,17 @@ pin_project! {
         S::Response: Replay,
         St: Store,
     {
-        // Which generation the key is of.
-        Asking { asking: Pending<Generation>, lookup: Option<Lookup<S, R, St>> },
-        Asked { #[pin] get: St::Get, since: Option<Instant>, lookup: Option<Lookup<S, R, St>> },
-        // The store is not asked.
-        Unasked { lookup: Option<Lookup<S, R, St>> },
+        // `guessed`: the key may be another, which is asked for at the same time. `found`: by the one that was guessed.
+        Asked {
+            #[pin]
+            get: St::Get,
+            guessed: Option<Guessed>,
+            found: Option<Result<Option<Entry>, StoreFault>>,
+            since: Option<Instant>,
+            lookup: Option<Lookup<S, R, St>>,
+        },
+        // The store is not asked for an answer.
+        Unasked { guessed: Option<Guessed>, lookup: Option<Lookup<S, R, St>> },
         // `own`: a follower's call, for the case that the answer cannot be shared.
         // `spared`: for the case that there is no answer at all.
         Shared {
@@ -62,6 +68,12 @@ pin_project! {
     }
 }
 
+/// The key of a look-up was made with this generation, which is asked for still.
+pub(crate) struct Guessed {
+    pub(crate) guess: Generation,
+    pub(crate) asking: Pending<Generation>,
+}
+
 impl<S, R, St> ResponseFuture<S, R, St>
 where
     S: Service<Call<R>>,
@@ -69,16 +81,9 @@ where
     St: Store,
 {
     /// Looks up, if the caller wants that.
-    pub(crate) fn begin(lookup: Lookup<S, R, St>) -> Self {
+    pub(crate) fn begin(lookup: Lookup<S, R, St>, guessed: Option<Guessed>) -> Self {
         Self {
-            state: State::begin(lookup),
-        }
-    }
-
-    pub(crate) fn asking(asking: Pending<Generation>, lookup: Lookup<S, R, St>) -> Self {
-        let lookup = Some(lookup);
-        Self {
-            state: State::Asking { asking, lookup },
+            state: State::begin(lookup, guessed),
         }
     }
 
@@ -102,23 +107,25 @@ where
     S::Response: Replay,
     St: Store,
 {
-    fn begin(lookup: Lookup<S, R, St>) -> Self {
+    fn begin(lookup: Lookup<S, R, St>, guessed: Option<Guessed>) -> Self {
         if lookup.joining == Joining::Apart {
             let lookup = Some(lookup);
-            return Self::Unasked { lookup };
+            return Self::Unasked { guessed, lookup };
         }
         // A store may be anybody's code.
         let get = || lookup.shared.store.get(&lookup.key, lookup.now);
         match catch_unwind(AssertUnwindSafe(get)) {
             Ok(get) => Self::Asked {
                 get,
+                guessed,
+                found: None,
                 since: None,
                 lookup: Some(lookup),
             },
             Err(_) => {
                 lookup.tally.fault(StoreFault::Panicked);
                 let lookup = Some(lookup);
-                Self::Unasked { lookup }
+                Self::Unasked { guessed, lookup }
             }
         }
     }
@@ -149,34 +156,50 @@ where
         let mut state = self.project().state;
         loop {
             let next = match state.as_mut().project() {
-                StateProj::Asking { asking, lookup } => {
-                    let found = ready!(poll_store(asking.as_mut(), cx));
-                    let mut lookup = lookup.take().expect("polled after completion");
-                    // Where it cannot be had, the look-up that follows counts the fault.
-                    if let Ok(generation) = found {
-                        let derived = Derived::From(generation);
-                        lookup.key = lookup.shared.settings.key_of(&lookup.call, derived);
-                    }
-                    State::begin(lookup)
-                }
-                StateProj::Asked { get, since, lookup } => {
-                    let asking = lookup.as_ref().expect("polled after completion");
+                StateProj::Asked {
+                    get,
+                    guessed,
+                    found,
+                    since,
+                    lookup,
+                } => {
+                    let asking = lookup.as_mut().expect("polled after completion");
                     if since.is_none() && asking.shared.ledger.is_timed() {
                         *since = Some(Instant::now());
                     }
-                    let found = ready!(poll_store(get, cx));
-                    let lookup = lookup.take().expect("present");
-                    match lookup.found(found, *since) {
-                        Found::Hit(answer) => return Poll::Ready(Ok(answer)),
-                        Found::Renew(answer, lookup) => {
-                            lookup.refresh();
-                            return Poll::Ready(Ok(answer));
+                    if found.is_none()
+                        && let Poll::Ready(now) = poll_store(get, cx)
+                    {
+                        *found = Some(now);
+                    }
+                    let is_right = match guessed {
+                        Some(guessed) => ready!(guessed.poll(asking, cx)),
+                        None => true,
+                    };
+                    *guessed = None;
+                    match is_right {
+                        false => State::begin(lookup.take().expect("present"), None),
+                        true => {
+                            let Some(found) = found.take() else {
+                                return Poll::Pending;
+                            };
+                            match lookup.take().expect("present").found(found, *since) {
+                                Found::Hit(answer) => return Poll::Ready(Ok(answer)),
+                                Found::Renew(answer, lookup) => {
+                                    lookup.refresh();
+                                    return Poll::Ready(Ok(answer));
+                                }
+                                Found::Nothing(lookup, spared) => Self::miss(*lookup, spared)?,
+                            }
                         }
-                        Found::Nothing(lookup, spared) => Self::miss(*lookup, spared)?,
                     }
                 }
-                StateProj::Unasked { lookup } => {
-                    Self::miss(lookup.take().expect("polled after completion"), None)?
+                StateProj::Unasked { guessed, lookup } => {
+                    let asking = lookup.as_mut().expect("polled after completion");
+                    if let Some(guessed) = guessed {
+                        ready!(guessed.poll(asking, cx));
+                    }
+                    Self::miss(lookup.take().expect("present"), None)?
                 }
                 StateProj::Shared {
                     waiter,
@@ -200,6 +223,24 @@ where
             };
             state.set(next);
         }
+    }
+}
+
+impl Guessed {
+    /// Whether the key was right. If not, it is so now.
+    fn poll<S, R: LlmRequest, St: Store>(
+        &mut self,
+        lookup: &mut Lookup<S, R, St>,
+        cx: &mut Context<'_>,
+    ) -> Poll<bool> {
+        let derived = match ready!(poll_store(self.asking.as_mut(), cx)) {
+            Ok(generation) if generation == self.guess => return Poll::Ready(true),
+            Ok(generation) => Derived::From(generation),
+            // The look-up that follows counts the fault.
+            Err(_) => lookup.shared.alone(),
+        };
+        lookup.key = lookup.shared.settings.key_of(&lookup.call, derived);
+        Poll::Ready(false)
     }
 }
 
@@ -261,7 +302,6 @@ where
 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = match self.state {
-            State::Asking { .. } => "asking",
             State::Asked { .. } => "asked",
             State::Unasked { .. } => "unasked",
             State::Shared { .. } => "shared",

@@ -4,7 +4,7 @@ use std::{fmt, future::Future, sync::Arc};
 use obs_core::{Call, Fingerprint, LlmRequest, Operation};
 
 use crate::{
-    CacheLayer, Generation, Purge, Reading, Stats, Store, StoreError,
+    CacheLayer, Generation, Purge, Reading, Stats, Store, StoreError, StoreFault, Tenants,
     key::{self, Derived},
 };
 
@@ -20,11 +20,13 @@ pub struct CacheHandle<St> {
     layer: CacheLayer<St>,
 }
 
-/// Where the answer to a call is kept: from [`CacheHandle::place`]. It holds a hash, and nothing of what was asked.
+/// Where the answer to a call is kept: from [`CacheHandle::place`]. It holds a hash, tenant and namespace, and nothing
+/// of what was asked.
 #[derive(Clone)]
 pub struct Place {
     begun: Fingerprint,
     namespace: Option<Arc<str>>,
+    tenant: Option<Arc<str>>,
     operation: Operation,
 }
 
@@ -55,6 +57,7 @@ impl<St: Store> CacheHandle<St> {
         Place {
             begun: key::begin(call, settings.tenants, settings.secret.as_ref()),
             namespace: call.context.namespace.clone(),
+            tenant: call.context.tenant.clone(),
             operation: call.request.operation(),
         }
     }
@@ -69,13 +72,15 @@ impl<St: Store> CacheHandle<St> {
         place: &Place,
     ) -> impl Future<Output = Result<(), StoreError>> + Send + use<St> {
         let begun = place.begun.clone();
-        let reading = self.layer.store.generation(place.namespace.as_deref());
+        let settings = &self.layer.settings;
+        let scope = settings.scope(place.namespace.as_deref(), place.tenant.as_deref());
+        let reading = self.layer.store.generation(scope);
         let store = self.layer.store.clone();
         let refusals = self.layer.settings.refusals.clone();
         async move {
             let generation: Generation = match reading {
                 Reading::Known(generation) => generation,
-                Reading::Asking(asking) => asking.await?,
+                Reading::Asking { asking, .. } => asking.await?,
             };
             let key = key::end(begun, Derived::From(generation));
             if let Some(refusals) = refusals {
@@ -114,13 +119,29 @@ impl<St: Store> CacheHandle<St> {
     /// Purges the answers of one namespace, of all its tenants, in constant time: they are not found any more, and
     /// go when their time is over or room is needed. `None`: of the calls that name no namespace.
     ///
-    /// Other processes see it within a second of the next call in that namespace.
+    /// Other processes see it within a second, those that cannot reach the store when they can again. After an error it
+    /// may be seen by some: purge again.
     ///
     /// # Errors
     ///
     /// When the store cannot be reached, or is of a kind that cannot purge.
     pub async fn purge_namespace(&self, namespace: Option<&str>) -> Result<(), StoreError> {
         self.layer.store.purge(Purge::Namespace(namespace)).await
+    }
+
+    /// The same with the answers of one tenant, in all namespaces; `None`: of the calls that name no tenant. A tenant
+    /// `a/b` is a part of the tenant `a`, and is purged with it. What is asked for at the moment is given to who asked, and not found afterwards.
+    ///
+    /// # Errors
+    ///
+    /// As [`purge_namespace`](Self::purge_namespace); and where tenants share answers ([`Tenants::Together`]), of which
+    /// nobody knows whose they are.
+    pub async fn purge_tenant(&self, tenant: Option<&str>) -> Result<(), StoreError> {
+        if self.layer.settings.tenants == Tenants::Together {
+            let what = "tenants share their answers here: purge a namespace, or all";
+            return Err(StoreError::new(StoreFault::Other, what));
+        }
+        self.layer.store.purge(Purge::Tenant(tenant)).await
     }
 
     /// The same with all answers.

@@ -5,7 +5,7 @@ use crate::{Generation, Tenants, Timestamp};
 
 /// Changes whenever answers that were kept before must not be found any more: another form of entries, another
 /// meaning of a field below.
-const VERSION: &[u8] = b"2";
+const VERSION: &[u8] = b"3";
 
 /// What a key has from the store.
 #[derive(Clone, Copy, Debug)]
@@ -38,13 +38,18 @@ pub(crate) fn begin<R: LlmRequest>(
 }
 
 pub(crate) fn end(mut key: Fingerprint, derived: Derived) -> Key {
-    let (name, one, other) = match derived {
-        Derived::From(Generation { all, namespace }) => ("generation", all, namespace),
-        Derived::Alone { since } => ("process", since.as_millis(), std::process::id().into()),
+    let (name, numbers) = match derived {
+        Derived::From(of) => ("generation", [of.all, of.namespace, of.tenant]),
+        Derived::Alone { since } => {
+            let process = std::process::id().into();
+            ("process", [since.as_millis(), process, 0])
+        }
     };
-    let mut field = [0; 16];
-    field[..8].copy_from_slice(&one.to_le_bytes());
-    field[8..].copy_from_slice(&other.to_le_bytes());
+    let mut field = [0; 24];
+    let (parts, _) = field.as_chunks_mut::<8>();
+    for (part, number) in parts.iter_mut().zip(numbers) {
+        *part = number.to_le_bytes();
+    }
     key.field(name, &field);
     key.finish()
 }

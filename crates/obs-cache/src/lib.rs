@@ -49,10 +49,11 @@
 //!
 //! # Removing answers
 //!
-//! [`CacheLayer::handle`] gives a [`CacheHandle`]: it deletes the answer to one call, purges a namespace or everything in
-//! constant time, and takes reports of wrong answers. A purge counts up a generation that is a part of every key; what
-//! was kept before is not found any more, and goes when its time is over. With Redis the generations are there, and each
-//! process sees a purge within a second. Nothing of it is offered over a network.
+//! [`CacheLayer::handle`] gives a [`CacheHandle`]: it deletes the answer to one call, purges a tenant, a namespace or
+//! everything in constant time, and takes reports of wrong answers. A purge counts up a generation that is a part of every
+//! key; what was kept before, or was asked for before and comes later, is not found any more, and goes when its time is
+//! over. With Redis the generations are there, outlast restarts, and each process sees a purge within a second; while it
+//! cannot reach Redis, it goes on with what it knew. Nothing of it is offered over a network.
 //!
 //! # How calls are counted
 //!
@@ -122,6 +123,6 @@ pub use self::{
     stats::Stats,
     store::{
         BoxStore, ChangeListener, Changed, Generation, Memory, MemoryStats, Pending, Purge,
-        Reading, Store, StoreError, StoreFault, Tiered, TieredGet,
+        Reading, Scope, Store, StoreError, StoreFault, Tiered, TieredGet,
     },
 };

@@ -12,6 +12,7 @@ use tower_service::Service;
 use crate::{
     NotCached, Reading, ResponseFuture, Stats, Store, StoreFault, Timestamp,
     flight::Flights,
+    future::Guessed,
     key::Derived,
     ledger::{Ended, Ledger, Tally},
     lookup::{Joining, Lookup},
@@ -101,12 +102,17 @@ where
             true => Joining::Apart,
             false => Joining::Together,
         };
-        let namespace = call.context.namespace.as_deref();
+        let (namespace, tenant) = (&call.context.namespace, &call.context.tenant);
+        let scope = shared
+            .settings
+            .scope(namespace.as_deref(), tenant.as_deref());
         // A store may be anybody's code.
-        let reading = catch_unwind(AssertUnwindSafe(|| shared.store.generation(namespace)));
+        let reading = catch_unwind(AssertUnwindSafe(|| shared.store.generation(scope)));
         let (derived, asking) = match reading {
             Ok(Reading::Known(generation)) => (Derived::From(generation), None),
-            Ok(Reading::Asking(asking)) => (shared.alone(), Some(asking)),
+            Ok(Reading::Asking { guess, asking }) => {
+                (Derived::From(guess), Some(Guessed { guess, asking }))
+            }
             Err(_) => {
                 tally.fault(StoreFault::Panicked);
                 (shared.alone(), None)
@@ -123,16 +129,13 @@ where
             shared: shared.clone(),
             tally,
         };
-        match asking {
-            Some(asking) => ResponseFuture::asking(asking, lookup),
-            None => ResponseFuture::begin(lookup),
-        }
+        ResponseFuture::begin(lookup, asking)
     }
 }
 
 impl<St> Shared<St> {
     /// What keys are made with while the store cannot say.
-    const fn alone(&self) -> Derived {
+    pub(crate) const fn alone(&self) -> Derived {
         Derived::Alone { since: self.since }
     }
 }

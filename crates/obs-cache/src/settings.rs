@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 use obs_core::{Call, FingerprintSecret, Key, LlmRequest};
 
 use crate::{
-    Clock, Stats, Timestamp,
+    Clock, Scope, Stats, Timestamp,
     adaptive::{Learner, Learning},
     early::Early,
     freshness::{Windows, jittered},
@@ -55,6 +55,20 @@ pub enum Fallbacks {
 }
 
 impl Settings {
+    /// Whose purges concern answers to calls of these.
+    pub(crate) fn scope<'a>(
+        &self,
+        namespace: Option<&'a str>,
+        tenant: Option<&'a str>,
+    ) -> Scope<'a> {
+        let tenant = match self.tenants {
+            Tenants::Apart => tenant,
+            // Whose an answer is, is not known.
+            Tenants::Together => None,
+        };
+        Scope { namespace, tenant }
+    }
+
     pub(crate) fn key_of<R: LlmRequest>(&self, call: &Call<R>, derived: Derived) -> Key {
         key::end(
             key::begin(call, self.tenants, self.secret.as_ref()),

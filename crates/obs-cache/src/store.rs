@@ -22,7 +22,7 @@ pub use self::{
     boxed::BoxStore,
     changes::{ChangeListener, Changed},
     error::{StoreError, StoreFault},
-    generation::{Generation, Pending, Purge, Reading},
+    generation::{Generation, Pending, Purge, Reading, Scope},
     memory::{Memory, MemoryStats},
     tiered::{Tiered, TieredGet},
 };
@@ -71,11 +71,11 @@ pub trait Store: Clone + Send + Sync + 'static {
     /// ended already.
     fn release(&self, _key: &Key) {}
 
-    /// How often answers of this namespace were purged: a part of every key. Always never, for a store that cannot
-    /// purge.
+    /// How often answers of this namespace and this tenant were purged: a part of every key. Always never, for a store
+    /// that cannot purge.
     ///
     /// Every call needs it: a store has it at hand, or gives a future that ends in bounded time.
-    fn generation(&self, _namespace: Option<&str>) -> Reading {
+    fn generation(&self, _scope: Scope<'_>) -> Reading {
         Reading::Known(Generation::default())
     }
 
@@ -83,6 +83,12 @@ pub trait Store: Clone + Send + Sync + 'static {
     fn purge(&self, _what: Purge<'_>) -> Pending<()> {
         let what = "this kind of store cannot purge";
         Box::pin(ready(Err(StoreError::new(StoreFault::Other, what))))
+    }
+
+    /// How often this store was found to have lost what it held, its counts of purges among it: memory in front of it
+    /// is emptied then, which may hold what was purged. Never by default.
+    fn losses(&self) -> u64 {
+        0
     }
 
     /// From now on this is told of what other processes change. `false`, the default: this store cannot tell.

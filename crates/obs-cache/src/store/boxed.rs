@@ -4,7 +4,7 @@ use std::{fmt, future::Future, pin::Pin, sync::Arc, time::Duration};
 use obs_core::Key;
 use obs_metrics::Metrics;
 
-use crate::{ChangeListener, Entry, Pending, Purge, Reading, Store, StoreError, Timestamp};
+use crate::{ChangeListener, Entry, Pending, Purge, Reading, Scope, Store, StoreError, Timestamp};
 
 /// A store of a kind that is chosen at run time, for the price of one box a look-up.
 #[derive(Clone)]
@@ -19,8 +19,9 @@ trait AnyStore: Send + Sync {
     fn delete(&self, key: &Key) -> Pending<()>;
     fn lease(&self, key: &Key, time: Duration) -> Pending<bool>;
     fn release(&self, key: &Key);
-    fn generation(&self, namespace: Option<&str>) -> Reading;
+    fn generation(&self, scope: Scope<'_>) -> Reading;
     fn purge(&self, what: Purge<'_>) -> Pending<()>;
+    fn losses(&self) -> u64;
     fn on_change(&self, listener: ChangeListener) -> bool;
     fn sees_changes(&self, key: &Key) -> bool;
     fn observe(&self, metrics: &Metrics);
@@ -59,12 +60,16 @@ impl<S: Store> AnyStore for S {
         Store::release(self, key);
     }
 
-    fn generation(&self, namespace: Option<&str>) -> Reading {
-        Store::generation(self, namespace)
+    fn generation(&self, scope: Scope<'_>) -> Reading {
+        Store::generation(self, scope)
     }
 
     fn purge(&self, what: Purge<'_>) -> Pending<()> {
         Store::purge(self, what)
+    }
+
+    fn losses(&self) -> u64 {
+        Store::losses(self)
     }
 
     fn on_change(&self, listener: ChangeListener) -> bool {
@@ -107,12 +112,16 @@ impl Store for BoxStore {
         self.0.release(key);
     }
 
-    fn generation(&self, namespace: Option<&str>) -> Reading {
-        self.0.generation(namespace)
+    fn generation(&self, scope: Scope<'_>) -> Reading {
+        self.0.generation(scope)
     }
 
     fn purge(&self, what: Purge<'_>) -> Pending<()> {
         self.0.purge(what)
+    }
+
+    fn losses(&self) -> u64 {
+        self.0.losses()
     }
 
     fn on_change(&self, listener: ChangeListener) -> bool {

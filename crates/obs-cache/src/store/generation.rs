@@ -15,13 +15,24 @@ use crate::StoreError;
 /// Work of a store that may take time.
 pub type Pending<T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send>>;
 
-/// How often all answers, and those of one namespace, were purged.
+/// How often all answers, those of one namespace, and those of one tenant were purged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Generation {
     /// All answers.
     pub all: u64,
     /// Those of the namespace.
     pub namespace: u64,
+    /// Those of the tenant, and of the one that it is a part of.
+    pub tenant: u64,
+}
+
+/// Whose generation is wanted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Scope<'a> {
+    /// The namespace of a call; `None` is a namespace of its own.
+    pub namespace: Option<&'a str>,
+    /// Its tenant; `None` is a tenant of its own.
+    pub tenant: Option<&'a str>,
 }
 
 /// What is to be purged.
@@ -31,6 +42,8 @@ pub enum Purge<'a> {
     All,
     /// Those of one namespace, of all its tenants; `None` is a namespace of its own.
     Namespace(Option<&'a str>),
+    /// Those of one tenant, in all namespaces; `None` is a tenant of its own. A tenant `a/b` is a part of the tenant `a`.
+    Tenant(Option<&'a str>),
 }
 
 /// A generation, or the wait for it.
@@ -38,43 +51,102 @@ pub enum Reading {
     /// It is known, or was a moment ago.
     Known(Generation),
     /// It has to be asked for.
-    Asking(Pending<Generation>),
+    Asking {
+        /// What it most likely is: an entry is looked for by this meanwhile, and is used if that is so.
+        guess: Generation,
+        /// The wait for it.
+        asking: Pending<Generation>,
+    },
 }
 
-/// Generations in memory. There are as many as there were namespaces purged.
+/// The tenant that this one is a part of.
+fn root(tenant: &str) -> Option<&str> {
+    tenant.split_once('/').map(|(root, _)| root)
+}
+
+#[cfg(feature = "redis")]
+impl<'a> Scope<'a> {
+    /// What is counted that changes its generation.
+    pub(super) fn parts(self) -> [Option<Purge<'a>>; 4] {
+        let root = self.tenant.and_then(root);
+        [
+            Some(Purge::All),
+            Some(Purge::Namespace(self.namespace)),
+            Some(Purge::Tenant(self.tenant)),
+            root.map(|root| Purge::Tenant(Some(root))),
+        ]
+    }
+}
+
+#[cfg(feature = "redis")]
+impl From<[u64; 4]> for Generation {
+    /// The counts of [`Scope::parts`]. A sum of counts has been another one before each of them grew.
+    fn from([all, namespace, tenant, root]: [u64; 4]) -> Self {
+        Self {
+            all,
+            namespace,
+            tenant: tenant.wrapping_add(root),
+        }
+    }
+}
+
+/// Generations in memory. There are as many as there were namespaces and tenants purged.
 #[derive(Debug, Default)]
 pub(super) struct Generations {
     all: AtomicU64,
-    /// How many entries the map has had: while there are none, nobody need look.
+    namespaces: Named,
+    tenants: Named,
+}
+
+/// Counts by a name, or by none.
+#[derive(Debug, Default)]
+struct Named {
+    none: AtomicU64,
+    /// How many purges of names there were: while there are none, nobody need look.
     purged: AtomicU64,
-    namespaces: Mutex<HashMap<Option<Box<str>>, u64>>,
+    names: Mutex<HashMap<Box<str>, u64>>,
 }
 
 impl Generations {
-    pub(super) fn read(&self, namespace: Option<&str>) -> Generation {
-        let mut generation = Generation {
+    pub(super) fn read(&self, scope: Scope<'_>) -> Generation {
+        let root = scope.tenant.and_then(root);
+        let of_root = root.map_or(0, |root| self.tenants.read(Some(root)));
+        Generation {
             all: self.all.load(Relaxed),
-            namespace: 0,
-        };
-        if self.purged.load(Relaxed) > 0 {
-            let namespaces = self.namespaces.lock();
-            let namespaces = namespaces.unwrap_or_else(PoisonError::into_inner);
-            let found = namespaces.get(&namespace.map(Box::from));
-            generation.namespace = found.copied().unwrap_or_default();
+            namespace: self.namespaces.read(scope.namespace),
+            tenant: self.tenants.read(scope.tenant) + of_root,
         }
-        generation
     }
 
     pub(super) fn purge(&self, what: Purge<'_>) {
         match what {
             Purge::All => _ = self.all.fetch_add(1, Relaxed),
-            Purge::Namespace(namespace) => {
-                let namespaces = self.namespaces.lock();
-                let mut namespaces = namespaces.unwrap_or_else(PoisonError::into_inner);
-                *namespaces.entry(namespace.map(Box::from)).or_default() += 1;
-                self.purged.fetch_add(1, Relaxed);
-            }
+            Purge::Namespace(name) => self.namespaces.purge(name),
+            Purge::Tenant(name) => self.tenants.purge(name),
         }
+    }
+}
+
+impl Named {
+    fn read(&self, name: Option<&str>) -> u64 {
+        let Some(name) = name else {
+            return self.none.load(Relaxed);
+        };
+        if self.purged.load(Relaxed) == 0 {
+            return 0;
+        }
+        let names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
+        names.get(name).copied().unwrap_or_default()
+    }
+
+    fn purge(&self, name: Option<&str>) {
+        let Some(name) = name else {
+            self.none.fetch_add(1, Relaxed);
+            return;
+        };
+        let mut names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
+        *names.entry(name.into()).or_default() += 1;
+        self.purged.fetch_add(1, Relaxed);
     }
 }
 
@@ -82,7 +154,10 @@ impl fmt::Debug for Reading {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Known(generation) => f.debug_tuple("Known").field(generation).finish(),
-            Self::Asking(_) => f.write_str("Asking(..)"),
+            Self::Asking { guess, .. } => f
+                .debug_struct("Asking")
+                .field("guess", guess)
+                .finish_non_exhaustive(),
         }
     }
 }

@@ -15,7 +15,7 @@ use obs_metrics::{Count, Metrics};
 use quick_cache::{Equivalent, Lifecycle, OptionsBuilder, Weighter, sync::Cache};
 
 use super::generation::Generations;
-use crate::{Changed, Entry, Pending, Purge, Reading, Store, StoreError, Timestamp};
+use crate::{Changed, Entry, Pending, Purge, Reading, Scope, Store, StoreError, Timestamp};
 
 /// Memory that the table needs for an entry, beside the entry itself: its key, links, and room to grow.
 const OVERHEAD: usize = 2 * size_of::<(Key, Entry)>();
@@ -153,8 +153,8 @@ impl Store for Memory {
         self.0.entries.remove(key);
     }
 
-    fn generation(&self, namespace: Option<&str>) -> Reading {
-        Reading::Known(self.0.generations.read(namespace))
+    fn generation(&self, scope: Scope<'_>) -> Reading {
+        Reading::Known(self.0.generations.read(scope))
     }
 
     fn purge(&self, what: Purge<'_>) -> Pending<()> {

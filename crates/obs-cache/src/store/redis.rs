@@ -22,10 +22,14 @@ use obs_redis::{Change, Fault, Redis, State};
 use opentelemetry::KeyValue;
 use tokio::time::Instant;
 
-use self::{generations::Generations, leases::Leases, writes::Writes};
+use self::{
+    generations::{Generations, Known},
+    leases::Leases,
+    writes::Writes,
+};
 use crate::{
-    ChangeListener, Changed, Codec, Entry, Pending, Purge, Reading, Store, StoreError, StoreFault,
-    Timestamp,
+    ChangeListener, Changed, Codec, Entry, Pending, Purge, Reading, Scope, Store, StoreError,
+    StoreFault, Timestamp,
     ledger::{STORE_ERRORS, STORE_ERRORS_WHAT},
 };
 
@@ -40,8 +44,10 @@ const HEX: &[u8; 16] = b"0123456789abcdef";
 /// and counted: more pieces of work than that takes, or more than 64 MiB of answers. Redis holds answers unencrypted, unless a [`Codec`] with a key is given.
 ///
 /// Purges are counted in Redis, under names `obs:gen:..` that do not expire; Redis must not evict them before the
-/// answers (`volatile-ttl` and its like do not). What was read of them is good for a second; then it is read again off
-/// the caller's path. Only the first call in a namespace waits for it, for as long as for a look-up.
+/// answers (`volatile-ttl` and its like do not). Whether there were any is read again every half second, off the
+/// caller's path, so that all processes see a purge within a second. Who comes after a second without calls, after a
+/// purge, or first of a namespace or a tenant waits for it, while the entry is looked up: a hit in Redis does not
+/// become slower, one in memory by that way. While Redis is away, what was known before has to do.
 #[derive(Clone)]
 pub struct RedisStore(Arc<Inner>);
 
@@ -194,30 +200,32 @@ impl Store for RedisStore {
         }
     }
 
-    fn generation(&self, namespace: Option<&str>) -> Reading {
-        let (name, generations) = (generations::name(namespace), self.0.generations.clone());
-        let Some((known, is_old)) = generations.known(&name) else {
-            return Reading::Asking(Box::pin(generations.read(self.0.redis.clone(), name)));
-        };
-        if is_old {
-            let read = generations.read(self.0.redis.clone(), name);
-            // Without room, or without an answer, what is known has to do for another while.
-            self.0.writes.aside(async { _ = read.await });
+    fn generation(&self, scope: Scope<'_>) -> Reading {
+        let (redis, generations) = (&self.0.redis, &self.0.generations);
+        match generations.known(scope, || redis.sees_changes(generations::PURGES)) {
+            Known::Yes(generation) => Reading::Known(generation),
+            Known::Old(generation) => {
+                let refresh = generations.clone().refresh(redis.clone());
+                // Without room, what is known has to do for another while.
+                self.0.writes.aside(refresh);
+                Reading::Known(generation)
+            }
+            Known::No(guess) => {
+                let parts = scope.parts().map(|part| part.map(Into::into));
+                let asking = Box::pin(generations.clone().read(redis.clone(), parts));
+                Reading::Asking { guess, asking }
+            }
         }
-        Reading::Known(known)
     }
 
     fn purge(&self, what: Purge<'_>) -> Pending<()> {
-        let name = match what {
-            Purge::All => generations::name_of_all(),
-            Purge::Namespace(namespace) => generations::name(namespace),
-        };
-        let inner = self.0.clone();
-        Box::pin(async move {
-            let purged = inner.writes.redis.incr(name).await;
-            inner.generations.forget();
-            purged.map(drop).map_err(failed)
-        })
+        let (redis, generations) = (self.0.writes.redis.clone(), self.0.generations.clone());
+        let purge = generations.purge(redis, what.into());
+        Box::pin(async move { purge.await.map_err(failed) })
+    }
+
+    fn losses(&self) -> u64 {
+        self.0.generations.losses()
     }
 
     /// It can where the connection was set up with [`watch`](obs_redis::Builder::watch), for [`PREFIX`](Self::PREFIX).
@@ -227,7 +235,7 @@ impl Store for RedisStore {
             Change::Key(name) if generations::is_name(name) => {
                 // Keys are others from now on.
                 generations.forget();
-                if name == generations::name_of_all() {
+                if generations::is_of_all(name) {
                     listener(Changed::All);
                 }
             }

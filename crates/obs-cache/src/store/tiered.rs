@@ -3,6 +3,10 @@ use std::{
     fmt,
     future::Future,
     pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
     task::{Context, Poll, ready},
     time::Duration,
 };
@@ -12,7 +16,7 @@ use obs_metrics::Metrics;
 use pin_project_lite::pin_project;
 
 use super::changes::Changes;
-use crate::{Changed, Entry, Memory, Pending, Purge, Reading, Store, StoreError, Timestamp};
+use crate::{Changed, Entry, Memory, Pending, Purge, Reading, Scope, Store, StoreError, Timestamp};
 
 /// Memory in front of another store: what is in memory costs no way to the other. Writes go to both; what the other
 /// has is taken into memory for as long as it is good.
@@ -25,6 +29,8 @@ pub struct Tiered<S> {
     far: S,
     /// Where the other store tells what others change.
     changes: Option<Changes>,
+    /// How often the other store had lost what it held when memory was last emptied for that.
+    losses: Arc<AtomicU64>,
 }
 
 pin_project! {
@@ -63,9 +69,13 @@ enum Near {
 impl<S> Tiered<S> {
     /// Memory in front of this store.
     #[must_use]
-    pub const fn new(near: Memory, far: S) -> Self {
-        let changes = None;
-        Self { near, far, changes }
+    pub fn new(near: Memory, far: S) -> Self {
+        Self {
+            near,
+            far,
+            changes: None,
+            losses: Arc::default(),
+        }
     }
 }
 
@@ -92,6 +102,15 @@ impl<S: Store> Tiered<S> {
         self
     }
 
+    /// With its counts of purges the other store has lost which answers were purged: memory has some of them still.
+    fn empty_after_a_loss(&self) {
+        let losses = self.far.losses();
+        if self.losses.load(Relaxed) != losses {
+            self.losses.store(losses, Relaxed);
+            self.near.forget(Changed::All);
+        }
+    }
+
     fn is_near_of_use(&self, key: &Key) -> bool {
         self.changes.is_none() || self.far.sees_changes(key)
     }
@@ -101,6 +120,7 @@ impl<S: Store> Store for Tiered<S> {
     type Get = TieredGet<S::Get>;
 
     fn get(&self, key: &Key, now: Timestamp) -> Self::Get {
+        self.empty_after_a_loss();
         let is_of_use = self.is_near_of_use(key);
         let near = match &self.changes {
             _ if !is_of_use => Near::No,
@@ -150,12 +170,16 @@ impl<S: Store> Store for Tiered<S> {
     }
 
     /// The other store's: it is the one that is shared. The same holds for leases.
-    fn generation(&self, namespace: Option<&str>) -> Reading {
-        self.far.generation(namespace)
+    fn generation(&self, scope: Scope<'_>) -> Reading {
+        self.far.generation(scope)
     }
 
     fn purge(&self, what: Purge<'_>) -> Pending<()> {
         self.far.purge(what)
+    }
+
+    fn losses(&self) -> u64 {
+        self.far.losses()
     }
 
     fn observe(&self, metrics: &Metrics) {

@@ -1,8 +1,9 @@
 //! Deleting, purging, and reports of wrong answers.
 use std::{
+    collections::VecDeque,
     future::ready,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicUsize, Ordering::SeqCst},
     },
 };
@@ -10,6 +11,7 @@ use std::{
 use futures_util::FutureExt;
 use obs_cache::*;
 use obs_core::*;
+use tokio::sync::oneshot;
 use tower::{Layer, Service, ServiceExt, service_fn};
 
 use crate::chat::*;
@@ -107,20 +109,197 @@ async fn a_namespace_is_purged_for_all_tenants_and_no_other_namespace() {
 }
 
 #[tokio::test]
+async fn a_tenant_is_purged_in_all_namespaces_and_no_other_tenant() {
+    for store in [
+        BoxStore::new(Memory::new(1 << 20)),
+        BoxStore::new(Tiered::new(Memory::new(1 << 20), Memory::new(1 << 20))),
+    ] {
+        let layer = layer(store);
+        let (cache, handle) = (numbered(&layer), layer.handle());
+        let calls = || {
+            [
+                req(false).tenant("t").namespace("n"),
+                req(false).tenant("t"),
+                req(false).tenant("").namespace("n"),
+                req(false).namespace("n"),
+                // A namespace is no tenant.
+                req(false).tenant("u").namespace("t"),
+            ]
+        };
+        let all = async || {
+            let mut got = vec![];
+            for call in calls() {
+                got.push(ask(&cache, call).await);
+            }
+            got
+        };
+        assert_eq!(all().await, ["1", "2", "3", "4", "5"]);
+        handle.purge_tenant(Some("t")).await.unwrap();
+        handle.purge_tenant(Some("nobody")).await.unwrap();
+        assert_eq!(all().await, ["6", "7", "3", "4", "5"]);
+        handle.purge_tenant(None).await.unwrap();
+        assert_eq!(all().await, ["6", "7", "3", "8", "5"]);
+        // What is deleted afterwards is what is kept now.
+        let [first, ..] = calls();
+        handle.delete(&first).await.unwrap();
+        assert_eq!(all().await, ["9", "7", "3", "8", "5"]);
+    }
+}
+
+#[tokio::test]
+async fn with_a_tenant_its_parts_are_purged_and_a_part_alone() {
+    let layer = layer(Memory::new(1 << 20));
+    let (cache, handle) = (numbered(&layer), layer.handle());
+    let all = async || {
+        let mut got = vec![];
+        for tenant in ["a", "a/b", "a/b/c", "ab"] {
+            got.push(ask(&cache, req(false).tenant(tenant)).await);
+        }
+        got
+    };
+    assert_eq!(all().await, ["1", "2", "3", "4"]);
+    handle.purge_tenant(Some("a/b")).await.unwrap();
+    assert_eq!(all().await, ["1", "5", "3", "4"]);
+    handle.purge_tenant(Some("a")).await.unwrap();
+    assert_eq!(all().await, ["6", "7", "8", "4"]);
+}
+
+#[tokio::test]
+async fn where_tenants_share_answers_none_of_them_is_purged() {
+    let layer = layer(Memory::new(1 << 20)).tenants(Tenants::Together);
+    let (cache, handle) = (numbered(&layer), layer.handle());
+    assert_eq!(ask(&cache, req(false).tenant("t")).await, "1");
+    let error = handle.purge_tenant(Some("t")).await.unwrap_err();
+    assert_eq!(error.fault(), StoreFault::Other);
+    assert!(handle.purge_tenant(None).await.is_err());
+    assert_eq!(ask(&cache, req(false).tenant("t")).await, "1");
+}
+
+#[tokio::test]
 async fn what_is_under_way_during_a_purge_is_not_found_afterwards() {
-    let store = Memory::new(1 << 20);
-    let layer = layer(store.clone());
-    let (cache, mut mock) = around(&layer);
-    let mut call = Box::pin(cache.clone().oneshot(req(false)));
-    assert!((&mut call).now_or_never().is_none());
-    layer.handle().purge_all().await.unwrap();
-    next(&mut mock).await.send_response(whole("old"));
-    assert_eq!(told(&call.await.unwrap()), "old");
-    let again = cache.clone().oneshot(req(false));
-    let (got, ()) = tokio::join!(again, async {
+    for tenant in [None, Some("t")] {
+        let layer = layer(Memory::new(1 << 20));
+        let (cache, mut mock) = around(&layer);
+        let asked = || {
+            let call = req(false);
+            tenant.into_iter().fold(call, Call::tenant)
+        };
+        let mut call = Box::pin(cache.clone().oneshot(asked()));
+        assert!((&mut call).now_or_never().is_none());
+        match tenant {
+            None => layer.handle().purge_all().await.unwrap(),
+            tenant => layer.handle().purge_tenant(tenant).await.unwrap(),
+        }
+        // Who asks now does not join it either.
+        let mut after = Box::pin(cache.clone().oneshot(asked()));
+        assert!((&mut after).now_or_never().is_none());
+        next(&mut mock).await.send_response(whole("old"));
+        assert_eq!(told(&call.await.unwrap()), "old");
         next(&mut mock).await.send_response(whole("new"));
-    });
-    assert_eq!(told(&got.unwrap()), "new");
+        assert_eq!(told(&after.await.unwrap()), "new");
+        let again = cache.clone().oneshot(asked()).await.unwrap();
+        assert_eq!(told(&again), "new");
+    }
+}
+
+type Known = Result<Generation, StoreError>;
+
+/// A store whose generations are asked for; the test answers.
+#[derive(Clone, Debug, Default)]
+struct Asked {
+    memory: Arc<Mutex<Option<Memory>>>,
+    guess: u64,
+    answers: Arc<Mutex<VecDeque<oneshot::Receiver<Known>>>>,
+    looked_up: Arc<AtomicUsize>,
+}
+
+impl Asked {
+    fn of(guess: u64) -> Self {
+        let memory = Arc::new(Mutex::new(Some(Memory::new(1 << 20))));
+        Self {
+            memory,
+            guess,
+            ..Self::default()
+        }
+    }
+
+    fn memory(&self) -> Memory {
+        self.memory.lock().unwrap().clone().unwrap()
+    }
+
+    fn will_answer(&self) -> oneshot::Sender<Known> {
+        let (sender, receiver) = oneshot::channel();
+        self.answers.lock().unwrap().push_back(receiver);
+        sender
+    }
+}
+
+impl Store for Asked {
+    type Get = <Memory as Store>::Get;
+
+    fn get(&self, key: &Key, now: Timestamp) -> Self::Get {
+        self.looked_up.fetch_add(1, SeqCst);
+        self.memory().get(key, now)
+    }
+
+    fn put(&self, key: &Key, entry: Entry, now: Timestamp) {
+        self.memory().put(key, entry, now);
+    }
+
+    fn remove(&self, key: &Key) {
+        self.memory().remove(key);
+    }
+
+    fn generation(&self, _: Scope<'_>) -> Reading {
+        let answer = self.answers.lock().unwrap().pop_front().unwrap();
+        Reading::Asking {
+            guess: tenants(self.guess),
+            asking: Box::pin(async { answer.await.unwrap() }),
+        }
+    }
+}
+
+fn tenants(tenant: u64) -> Generation {
+    Generation {
+        tenant,
+        ..Generation::default()
+    }
+}
+
+#[tokio::test]
+async fn an_answer_is_looked_for_while_its_generation_is_asked_for() {
+    let store = Asked::of(7);
+    let layer = layer(store.clone());
+    let cache = numbered(&layer);
+    let asks = async |generation: Known, apart: bool| {
+        let answer = store.will_answer();
+        let directives = match apart {
+            true => CacheDirectives::default().no_cache(),
+            false => CacheDirectives::default(),
+        };
+        let before = store.looked_up.load(SeqCst);
+        let mut asked = Box::pin(ask(&cache, req(false).cache(directives)));
+        assert!(
+            (&mut asked).now_or_never().is_none(),
+            "not before it is known"
+        );
+        let looked_up = store.looked_up.load(SeqCst) - before;
+        assert_eq!(looked_up, usize::from(!apart));
+        answer.send(generation).unwrap();
+        let got = asked.await;
+        (got, store.looked_up.load(SeqCst) - before)
+    };
+    assert_eq!(asks(Ok(tenants(7)), false).await, ("1".into(), 1));
+    assert_eq!(asks(Ok(tenants(7)), false).await, ("1".into(), 1), "a hit");
+    // It was purged: what was found is not given, and what is brought is kept as it is now.
+    assert_eq!(asks(Ok(tenants(8)), false).await, ("2".into(), 2));
+    assert_eq!(asks(Ok(tenants(8)), false).await, ("2".into(), 2));
+    assert_eq!(asks(Ok(tenants(7)), false).await, ("1".into(), 1));
+    assert_eq!(asks(Ok(tenants(8)), true).await, ("3".into(), 0));
+    assert_eq!(asks(Ok(tenants(8)), false).await, ("3".into(), 2));
+    // Nobody can say: neither is given.
+    let failed = || Err(StoreFault::Unavailable.into());
+    assert_eq!(asks(failed(), false).await, ("4".into(), 2));
 }
 
 #[tokio::test]
@@ -204,15 +383,17 @@ mod shared {
     }
 
     #[tokio::test]
-    async fn no_name_in_the_server_tells_a_namespace() {
+    async fn no_name_in_the_server_tells_a_namespace_or_a_tenant() {
         let server = Server::new();
         let (layer, _) = gateway(&server).await;
         let handle = layer.handle();
         handle.purge_namespace(Some("acme secret")).await.unwrap();
         handle.purge_namespace(None).await.unwrap();
+        handle.purge_tenant(Some("acme tenant")).await.unwrap();
         let keys = server.cli(&["KEYS", "*"]);
-        assert_eq!(keys.lines().count(), 2, "{keys}");
+        assert_eq!(keys.lines().count(), 4, "{keys}");
         assert!(!keys.contains("acme") && keys.contains("obs:gen:none"));
+        assert!(keys.contains("obs:gen:purges"), "{keys}");
     }
 
     #[tokio::test]

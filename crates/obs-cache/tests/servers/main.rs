@@ -4,5 +4,6 @@
 mod failover;
 mod invalidation;
 mod outages;
+mod purging;
 mod strangers;
 mod support;

@@ -58,7 +58,7 @@ async fn a_wrong_password_is_an_outage_that_ends_when_it_is_set_right() {
 #[tokio::test]
 async fn a_user_of_its_own_over_tls_needs_these_rights_and_no_others() {
     let authority = Authority::new();
-    let acl = "cache on >secret ~obs:* resetchannels -@all +get +set +del +incr +exists +hello +client|id +info";
+    let acl = "cache on >secret ~obs:* resetchannels -@all +get +set +del +incr +incrby +exists +hello +client|id +info";
     let args: Vec<_> = ["--user"].into_iter().chain(acl.split(' ')).collect();
     let server = Server::with_tls(&authority, &args);
     let url = |password| format!("rediss://cache:{password}@127.0.0.1:{}", server.port());
