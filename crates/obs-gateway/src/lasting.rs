@@ -96,6 +96,7 @@ impl Lasting {
     /// These are in force from now on.
     pub(crate) fn show(&self, now: &Now) {
         self.counts.settings(self.clock.now());
+        now.app.stacks().spending.settle(&now.settings);
         if let Some(page) = self.page.get() {
             page.replace(&now.settings, now.app.stacks().figures.clone());
         }

@@ -37,13 +37,11 @@ impl<'a> Kept<'a> {
         // Where not every interface has a router, nobody could say whose each one is.
         let all = of.routers.len() == of.apms.len();
         let stores = same_stores(&was.cache, &settings.cache);
-        let compares = was.router.shadow_share == settings.router.shadow_share;
         let is_alone = |of: &Settings| !matches!(of.cache.store, Store::Redis(_));
         // Sums are where answers are only in Redis.
         let sums = stores || (is_alone(was) && is_alone(settings));
-        let spending = sums && compares && was.budget == settings.budget;
-        let alike =
-            spending && routes && providers && prices && all && was.router == settings.router;
+        let purses = sums && stacks.spending.is_like(settings);
+        let alike = purses && routes && providers && prices && all && was.router == settings.router;
         let timeout = was.timeout == settings.timeout;
         Self {
             apms: if routes && providers { &of.apms } else { &[] },
@@ -51,7 +49,7 @@ impl<'a> Kept<'a> {
             cache: (was.cache == settings.cache).then_some(&of.cache),
             routers: if alike { &of.routers } else { &[] },
             hedge: timeout.then_some(&of.hedge),
-            spending: spending.then_some(&stacks.spending),
+            spending: sums.then_some(&stacks.spending),
             stores: stores.then_some(stacks),
         }
     }

@@ -23,19 +23,48 @@ pub(crate) struct Spending {
     degrade_from: f64,
 }
 
+/// Of each kind, what may be spent; none: as much as one likes.
+#[derive(Clone, Debug)]
+struct Limits {
+    all: Vec<Budget>,
+    tenants: Vec<Budget>,
+    shadows: Vec<Budget>,
+}
+
+impl Limits {
+    fn of(settings: &Settings) -> Self {
+        let of = &settings.budget;
+        let limit = |amount: Option<_>, window| amount.map(|usd| Budget::dollars(usd, window));
+        let hour = limit(of.usd_per_hour, Window::HOUR);
+        let day = limit(of.usd_per_day, Window::DAY);
+        let tenant = limit(of.tenant_usd_per_hour, Window::HOUR);
+        let compares = settings.router.shadow_share > 0.0;
+        let shadow = limit(compares.then_some(of.shadow_usd_per_day), Window::DAY);
+        Self {
+            all: hour.into_iter().chain(day).collect(),
+            tenants: tenant.into_iter().collect(),
+            shadows: shadow.into_iter().collect(),
+        }
+    }
+}
+
 impl Spending {
-    /// Shared with other gateways where there is a Redis.
+    /// Shared with other gateways where there is a Redis. What was spent before, where that is known, stays spent: its limits are
+    /// those of before until it [settles](Self::settle).
     pub(crate) fn new(
         settings: &Settings,
         telemetry: &Telemetry,
         clock: &WallClock,
         redis: Option<&Redis>,
         background: &Background,
+        before: Option<&Self>,
     ) -> Self {
-        let of = &settings.budget;
-        let budgets = |scope, limits: Vec<Budget>| {
+        let budgets = |scope, limits: Vec<Budget>, before: Option<&Option<Budgets>>| {
             if limits.is_empty() {
                 return None;
+            }
+            if let Some(Some(before)) = before {
+                return Some(before.clone());
             }
             let clock = clock.clone();
             let budgets = Budgets::builder(scope, limits)
@@ -52,17 +81,31 @@ impl Spending {
                 budgets.with_shadows().build()
             })
         };
-        let limit = |amount: Option<_>, window| amount.map(|usd| Budget::dollars(usd, window));
-        let hour = limit(of.usd_per_hour, Window::HOUR);
-        let day = limit(of.usd_per_day, Window::DAY);
-        let tenant = limit(of.tenant_usd_per_hour, Window::HOUR);
-        let compares = settings.router.shadow_share > 0.0;
-        let shadow = limit(compares.then_some(of.shadow_usd_per_day), Window::DAY);
+        let Limits {
+            all,
+            tenants,
+            shadows,
+        } = Limits::of(settings);
         Self {
-            all: budgets(ALL, hour.into_iter().chain(day).collect()),
-            tenants: budgets("tenant", tenant.into_iter().collect()),
-            shadows: budgets("shadow", shadow.into_iter().collect()),
-            degrade_from: of.degrade_from,
+            all: budgets(ALL, all, before.map(|of| &of.all)),
+            tenants: budgets("tenant", tenants, before.map(|of| &of.tenants)),
+            shadows: budgets("shadow", shadows, before.map(|of| &of.shadows)),
+            degrade_from: settings.budget.degrade_from,
+        }
+    }
+
+    /// These settings are in force: their limits hold from now on, also for calls under way.
+    pub(crate) fn settle(&self, settings: &Settings) {
+        let of = Limits::of(settings);
+        let all = [
+            (&self.all, of.all),
+            (&self.tenants, of.tenants),
+            (&self.shadows, of.shadows),
+        ];
+        for (budgets, limits) in all {
+            if let Some(budgets) = budgets {
+                budgets.limit_all(limits);
+            }
         }
     }
 
@@ -89,6 +132,14 @@ impl Spending {
         if let (Some(tenants), Some(tenant)) = (&self.tenants, &call.context.tenant) {
             journal.listen(&tenants.payer(tenant));
         }
+    }
+
+    /// Whether both look at budgets of the same kinds in the same way, whatever their amounts: so may a policy around which they stand.
+    pub(crate) fn is_like(&self, settings: &Settings) -> bool {
+        let of = Limits::of(settings);
+        self.all.is_some() != of.all.is_empty()
+            && self.tenants.is_some() != of.tenants.is_empty()
+            && self.degrade_from == settings.budget.degrade_from
     }
 
     /// Whether anybody pays.

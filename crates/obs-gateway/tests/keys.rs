@@ -244,6 +244,55 @@ async fn who_asks_too_often_is_told_when_to_come_back() {
 }
 
 #[tokio::test]
+async fn reading_from_endpoints_that_are_passed_on_counts_too() {
+    let answer = || json_answer(200, &json!({}));
+    let (provider, address) = Provider::start([answer(), answer()]).await;
+    let rest = format!("[[providers]]\nname = \"p\"\nbase_url = \"http://{address}/v1\"");
+    let keys = [("some", "other_endpoints = true\nrequests_per_minute = 2")];
+    let gateway = with_keys(&rest, &keys, &[]).await;
+    let get = async |path: &str| {
+        let request = gateway.get(path).bearer_auth("obs-some");
+        request.send().await.unwrap().status().as_u16()
+    };
+    for path in ["/v1/files", "/v1/models", "/v1/modelsx", "/v1/models"] {
+        assert_eq!(get(path).await, 200, "{path}");
+    }
+    assert_eq!(get("/v1/files").await, 429);
+    assert_eq!(get("/v1/models").await, 200, "lists are free");
+    assert_eq!(provider.seen().len(), 2);
+}
+
+#[tokio::test]
+async fn a_list_of_other_models_leads_no_key_past_its_own() {
+    let answers = ["a", "b", "c", "d"].map(|text| says("mc", text));
+    let (provider, address) = Provider::start(answers).await;
+    let rest = format!("[[providers]]\nname = \"p\"\nbase_url = \"http://{address}/v1\"");
+    let keys = [("some", "models = [\"mc\", \"md\"]"), ("all", "")];
+    let gateway = with_keys(&rest, &keys, &[]).await;
+    let chat = |who: &str, field: &str, list: Value| {
+        let mut body = ask("mc", "hello");
+        body[field] = list;
+        gateway.chat(&body).bearer_auth(who)
+    };
+    for (field, list) in [
+        ("models", json!(["mc", "mx"])),
+        ("fallbacks", json!(["mx"])),
+        ("fallbacks", json!([{"mc": ["mx"]}])),
+    ] {
+        let (status, refused) = error(chat("obs-some", field, list.clone())).await;
+        assert_eq!(
+            (status, &refused["code"]),
+            (403, &json!("model_not_allowed"))
+        );
+        let all = chat("obs-all", field, list).send().await.unwrap();
+        assert_eq!(all.status(), 200);
+    }
+    let some = chat("obs-some", "models", json!(["mc", "md"]));
+    assert_eq!(some.send().await.unwrap().status(), 200);
+    assert_eq!(provider.seen().len(), 4);
+}
+
+#[tokio::test]
 async fn who_has_spent_its_budget_is_refused_also_what_is_cached() {
     let (_provider, address) = Provider::start([says("m", "a"), streams("m", &["b"])]).await;
     let rest = format!(

@@ -118,10 +118,18 @@ async fn prompts_are_in_the_log_only_where_that_is_set() {
     let running = start(log.settings(&[("OBS_LOG_PROMPTS", "true")])).await;
     let request = running.chat(&ask("auto", "What is a swordfish?"));
     let secret = request.bearer_auth("sk-very-secret").send().await.unwrap();
+    let call = header(&secret, "x-obs-call-id").unwrap().to_owned();
     secret.bytes().await.unwrap();
+    let note = json!({"id": call, "verdict": "good", "note": "a fish"});
+    let note = running
+        .post("/v1/feedback", &note)
+        .bearer_auth("sk-very-secret");
+    let told: Value = note.send().await.unwrap().json().await.unwrap();
+    assert_eq!(told, json!({"status": "accepted"}));
     stop(running).await;
     let text = log.text();
     assert!(text.contains("What is a swordfish?"));
+    assert!(text.contains("a fish"), "nor are notes");
     assert!(!text.contains("very-secret"), "and a secret never is");
 }
 
@@ -138,6 +146,8 @@ async fn feedback_is_taken_from_those_whose_call_it_was() {
     let good = json!({"id": call, "score": 0.5, "note": "well"});
     let taken = give(&good, "anna").send().await.unwrap();
     assert_eq!(taken.status(), 202);
+    let told: Value = taken.json().await.unwrap();
+    assert_eq!(told["note"], "not kept: log.prompts is off");
     let bad = json!({"id": call, "verdict": "bad"});
     assert_eq!(give(&bad, "anna").send().await.unwrap().status(), 202);
     let (status, told) = error(give(&bad, "eve")).await;
@@ -171,6 +181,7 @@ async fn feedback_is_taken_from_those_whose_call_it_was() {
 
     let (entries, said) = log.read();
     assert_eq!(said.len(), 3);
+    assert_eq!(said[0].note, None);
     assert!(said[0].is_of(&entries[0]) && said[1].is_of(&entries[0]));
     assert_eq!(
         (said[0].quality(), said[1].quality()),

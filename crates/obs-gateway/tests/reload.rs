@@ -149,6 +149,45 @@ async fn budgets_outlast_a_change_and_keys_that_are_gone_are_unknown() {
 }
 
 #[tokio::test]
+async fn what_was_spent_stays_spent_where_the_limit_changes() {
+    let (_provider, address) =
+        Provider::start(["a", "b", "c"].map(|text| common::says("m", text))).await;
+    let now = std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_800_000_030);
+    let file = |budget: &str| {
+        let text = format!(
+            "[[providers]]\nname = \"p\"\nbase_url = \"http://{address}/v1\"\n\
+             [router]\npolicy = \"default\"\n[budget]\n{budget}\n\
+             [[routes]]\nname = \"cheap\"\nmodel = \"mc\"\nprice = {{ input = \"1\", output = \"1\" }}\n\
+             [[routes]]\nname = \"premium\"\nmodel = \"mp\"\nprice = {{ input = \"1\", output = \"1\" }}"
+        );
+        from_file(&text, &[])
+    };
+    let gateway =
+        obs_gateway::Gateway::builder(file("usd_per_hour = \"0.002\"")).wall_clock(move || now);
+    let gateway = common::serve(gateway.build().unwrap()).await;
+    let routed = async |text: &str| {
+        let response = gateway.chat(&ask("auto", text)).send().await.unwrap();
+        header(&response, "x-obs-route").unwrap().to_owned()
+    };
+    // Each answer costs 0.2 cents: nothing is left.
+    assert_eq!(routed("one").await, "premium");
+    // As little of the new limit is left.
+    gateway
+        .gateway
+        .reload(file("usd_per_hour = \"0.0020001\""))
+        .unwrap();
+    assert_eq!(routed("two").await, "cheap");
+    // What is refused changes nothing.
+    let refused = file("usd_per_hour = \"9\"\n[server]\ntls_cert = \"/no\"\ntls_key = \"/no\"");
+    assert!(gateway.gateway.reload(refused).is_err());
+    gateway
+        .gateway
+        .reload(file("usd_per_hour = \"9\"\ndegrade_from = 0.1"))
+        .unwrap();
+    assert_eq!(routed("three").await, "premium");
+}
+
+#[tokio::test]
 async fn bad_settings_change_nothing_and_what_needs_a_restart_is_said() {
     let gateway = start(settings(&[])).await;
     let bad = settings(&[

@@ -28,6 +28,14 @@ pub(super) async fn admit(
     }
 }
 
+/// Whether this asks which models there are: that costs nothing, is answered here, and is neither counted nor bounded. What is passed on may
+/// be a GET, too.
+pub(super) fn is_list(request: &Request) -> bool {
+    let path = request.uri().path();
+    let under = path.strip_prefix("/v1/models");
+    request.method() == Method::GET && under.is_some_and(|of| of.is_empty() || of.starts_with('/'))
+}
+
 /// Refuses a request before its handler sees it, in the shape of the API that was called.
 pub(super) fn refuse(app: &App, request: &Request, refusal: &Refusal) -> Response {
     let id = app.lasting.calls.next();
@@ -47,8 +55,7 @@ impl App {
             return Ok(None);
         };
         let caller = keys.caller(request.headers_mut())?;
-        // Lists of models cost nothing.
-        if request.method() != Method::GET {
+        if !is_list(request) {
             caller.admit()?;
         }
         Ok(Some(caller))

@@ -43,6 +43,9 @@ pub(super) async fn read(app: &App, request: Request) -> Result<Read, Refusal> {
     let mut asked = Asked::read(&parts.headers)?;
     asked.caller = parts.extensions.get().cloned();
     let body = body::read(&parts.headers, body, app.max_body).await?;
+    if let Some(caller) = &asked.caller {
+        caller.check_others(&body)?;
+    }
     Ok(Read {
         headers: parts.headers,
         asked,

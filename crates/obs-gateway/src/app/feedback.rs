@@ -59,6 +59,9 @@ async fn take(app: &App, request: Request) -> Result<Response, Refusal> {
             .param("id")
             .code("unknown_call"));
     }
+    // It may repeat the prompt or the answer, which are in no log unless that is said.
+    let keeps_notes = outcomes.keeps_text();
+    let is_dropped = given.note.is_some() && !keeps_notes;
     outcomes.feedback(Feedback {
         v: SCHEMA,
         feedback: given.id.into(),
@@ -66,10 +69,14 @@ async fn take(app: &App, request: Request) -> Result<Response, Refusal> {
         score: given.score,
         verdict: given.verdict,
         tenant: Some(tenant),
-        note: given.note.map(Into::into),
+        note: given.note.filter(|_| keeps_notes).map(Into::into),
         ..Feedback::default()
     });
-    let mut response = Response::new(Body::from(json!({"status": "accepted"}).to_string()));
+    let told = match is_dropped {
+        true => json!({"status": "accepted", "note": "not kept: log.prompts is off"}),
+        false => json!({"status": "accepted"}),
+    };
+    let mut response = Response::new(Body::from(told.to_string()));
     *response.status_mut() = StatusCode::ACCEPTED;
     let json = HeaderValue::from_static("application/json");
     response.headers_mut().insert(header::CONTENT_TYPE, json);

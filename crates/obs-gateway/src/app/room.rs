@@ -15,7 +15,7 @@ use axum::{
     response::Response,
 };
 use bytes::Bytes;
-use http::{Method, StatusCode};
+use http::StatusCode;
 use http_body::{Frame, SizeHint};
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
@@ -68,7 +68,7 @@ impl Room {
 
 /// Sends calls away that there is no room for. Lists of models always have room.
 pub(super) async fn bounded(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
-    if request.method() == Method::GET {
+    if admit::is_list(&request) {
         return next.run(request).await;
     }
     let Some(place) = app.room.place().await else {

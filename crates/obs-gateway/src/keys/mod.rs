@@ -1,5 +1,6 @@
 //! Virtual keys: who calls, what it may ask for, how often, and how much it may spend.
 mod issue;
+mod others;
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -159,6 +160,10 @@ impl Caller {
         if allowed {
             return Ok(());
         }
+        Err(self.not_allowed(model))
+    }
+
+    fn not_allowed(&self, model: &str) -> Refusal {
         let known = self.key.of.models.as_deref().unwrap_or_default();
         let known = known.join(", ");
         let message = format!(
@@ -166,7 +171,28 @@ impl Caller {
             self.name()
         );
         let refusal = Refusal::new(StatusCode::FORBIDDEN, message);
-        Err(refusal.param("model").code("model_not_allowed"))
+        refusal.param("model").code("model_not_allowed")
+    }
+
+    /// Refuses other models that a body names for its provider to take in place of the one that is asked for.
+    pub(crate) fn check_others(&self, body: &[u8]) -> Result<(), Refusal> {
+        if self.key.of.models.is_none() {
+            return Ok(());
+        }
+        match others::named(body) {
+            Ok(named) => match named.iter().find(|model| !self.may_ask(model)) {
+                Some(model) => Err(self.not_allowed(model)),
+                None => Ok(()),
+            },
+            Err(field) => {
+                let message = format!(
+                    "{field}: the key {:?} may not use every model: expected a list of their names",
+                    self.name()
+                );
+                let refusal = Refusal::new(StatusCode::FORBIDDEN, message).param(field);
+                Err(refusal.code("model_not_allowed"))
+            }
+        }
     }
 
     /// Refuses endpoints that are passed on as they are: nobody knows what they cost.

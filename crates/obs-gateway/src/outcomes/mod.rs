@@ -27,6 +27,8 @@ pub(crate) struct Outcomes {
     log: Option<Writer>,
     calls: Arc<Calls>,
     learning: Option<Arc<Learning>>,
+    /// Whether the log may hold what callers write.
+    keeps_text: bool,
     clock: WallClock,
 }
 
@@ -73,6 +75,7 @@ impl Outcomes {
             log,
             calls,
             learning,
+            keeps_text: settings.log.prompts,
             clock: clock.clone(),
         }))
     }
@@ -112,6 +115,11 @@ impl Outcomes {
     /// Whether feedback is of any use here.
     pub(crate) fn wants_feedback(&self) -> bool {
         self.log.is_some() || self.learning.is_some()
+    }
+
+    /// Whether the log may hold what callers write.
+    pub(crate) fn keeps_text(&self) -> bool {
+        self.keeps_text
     }
 
     /// This call is this tenant's.

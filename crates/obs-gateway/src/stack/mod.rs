@@ -107,10 +107,8 @@ impl Stacks {
             Api::Anthropic
         };
         let redis = stores.connection.as_ref();
-        let spending = match kept.spending {
-            Some(spending) => spending.clone(),
-            None => Spending::new(settings, telemetry, clock, redis, background),
-        };
+        let before = kept.spending;
+        let spending = Spending::new(settings, telemetry, clock, redis, background, before);
         let apm = |at, api| match kept.apm(at) {
             Some(apm) => apm.clone(),
             None => telling::apm(settings, telemetry, clock, api),
