@@ -7,7 +7,7 @@ use std::{
 use obs_core::{Call, Fingerprint, FingerprintSecret, LlmRequest, Operation};
 use tokio::time::Instant;
 
-use crate::{Entry, Piece, Prompt, SCHEMA, layer::Setup};
+use crate::{Entry, Piece, Prompt, SCHEMA, setup::Setup};
 
 /// Most of a prompt's or an answer's text that is kept, in bytes.
 pub const LONGEST_TEXT: usize = 256 << 10;

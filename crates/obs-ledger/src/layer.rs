@@ -1,22 +1,13 @@
 //! The layer, and what is set on it.
-use std::{
-    fmt,
-    hash::{BuildHasher, RandomState},
-    panic::{AssertUnwindSafe, catch_unwind},
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering::Relaxed},
-    },
-    time::SystemTime,
-};
+use std::{sync::Arc, time::SystemTime};
 
 use obs_core::FingerprintSecret;
 use tower_layer::Layer;
 
 use crate::{
-    Feedback, Ledgers, Record, Sink,
-    told::{Loose, Work},
-    write,
+    Feedback, Ledgers, Sink,
+    setup::{Clock, Setup},
+    shared::Shared,
 };
 
 /// Writes one entry for each call, however it ends. Put it around everything else.
@@ -28,41 +19,13 @@ pub struct LedgerLayer {
     shared: Arc<Shared>,
 }
 
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Setup {
-    pub(crate) clock: Clock,
-    pub(crate) format: Option<&'static str>,
-    pub(crate) secret: Option<FingerprintSecret>,
-    pub(crate) prompts: bool,
-    pub(crate) answers: bool,
-    pub(crate) unmetered: bool,
-}
-
-/// Tells the wall time.
-#[derive(Clone)]
-pub(crate) struct Clock(Arc<dyn Fn() -> SystemTime + Send + Sync>);
-
-/// What all services of a layer share.
-pub(crate) struct Shared {
-    sink: Box<dyn Sink>,
-    pub(crate) loose: Loose,
-    process: u64,
-    next: AtomicU64,
-}
-
 impl LedgerLayer {
     /// Writes to this place. Without text: of a prompt its size and features, of an answer nothing.
     #[must_use]
     pub fn new(sink: impl Sink + 'static) -> Self {
         Self {
             setup: Setup::default(),
-            shared: Arc::new(Shared {
-                sink: Box::new(sink),
-                loose: Loose::default(),
-                // The keys of the standard hasher are random.
-                process: RandomState::new().hash_one("calls"),
-                next: AtomicU64::new(1),
-            }),
+            shared: Arc::new(Shared::new(sink)),
         }
     }
 
@@ -104,7 +67,7 @@ impl LedgerLayer {
     /// Reads the wall clock here, once for each call.
     #[must_use]
     pub fn wall_clock(mut self, clock: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
-        self.setup.clock = Clock(Arc::new(clock));
+        self.setup.clock = Clock::new(clock);
         self
     }
 
@@ -126,62 +89,5 @@ impl<S> Layer<S> for LedgerLayer {
 
     fn layer(&self, inner: S) -> Ledgers<S> {
         Ledgers::new(inner, self.setup.clone(), self.shared.clone())
-    }
-}
-
-impl Shared {
-    /// Never panics.
-    pub(crate) fn record(&self, record: impl Into<Record>) {
-        let record = record.into();
-        let told = catch_unwind(AssertUnwindSafe(|| self.sink.record(record)));
-        if told.is_err() {
-            tracing::warn!("a sink of the ledger panicked; an entry may be lost");
-        }
-    }
-
-    pub(crate) fn settle(&self, all: bool) {
-        for Work {
-            asked, attempts, ..
-        } in self.loose.settled(all)
-        {
-            self.record(write::work(asked, &attempts));
-        }
-    }
-
-    /// A name for a call that has none.
-    pub(crate) fn name(&self) -> Arc<str> {
-        let count = self.next.fetch_add(1, Relaxed);
-        format!("call-{:016x}-{count:x}", self.process).into()
-    }
-}
-
-impl Clock {
-    pub(crate) fn now(&self) -> SystemTime {
-        (self.0)()
-    }
-}
-
-/// That of the machine.
-impl Default for Clock {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the clock that stands where no other is injected"
-    )]
-    fn default() -> Self {
-        Self(Arc::new(SystemTime::now))
-    }
-}
-
-impl fmt::Debug for Clock {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Clock(..)")
-    }
-}
-
-impl fmt::Debug for Shared {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Shared")
-            .field("loose", &self.loose)
-            .finish_non_exhaustive()
     }
 }

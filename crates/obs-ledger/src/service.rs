@@ -14,7 +14,8 @@ use tower_service::Service;
 
 use crate::{
     asked::{Asked, LONGEST_TEXT, beginning},
-    layer::{Setup, Shared},
+    setup::Setup,
+    shared::Shared,
     told::Told,
     write,
 };
