@@ -145,6 +145,96 @@ async fn the_answers_of_a_route_are_purged_and_those_of_others_stay() {
     }
 }
 
+/// `DELETE /admin/v1/cache` with this query.
+async fn forget(gateway: &Running, query: &str) -> (u16, Value) {
+    let url = gateway.url(&format!("/admin/v1/cache{query}"));
+    let request = common::client().delete(url).bearer_auth(TOKEN);
+    let response = request.send().await.unwrap();
+    (response.status().as_u16(), response.json().await.unwrap())
+}
+
+#[tokio::test]
+async fn all_answers_of_one_tenant_are_purged_and_no_other_tenants() {
+    let gateway = with_token(&[]).await;
+    let both = async |text: &str| {
+        let a = asked(&gateway, "a", text).await.0;
+        (a, asked(&gateway, "b", text).await.0)
+    };
+    let is = |a: &str, b: &str| (a.to_owned(), b.to_owned());
+    for text in ["one", "two"] {
+        assert_eq!(both(text).await, is("miss", "miss"));
+    }
+    let caller = json!({"caller": {"headers": {"authorization": "Bearer a"}}});
+    let (status, told) = admin(&gateway, "/admin/v1/cache/purge", &caller).await;
+    assert_eq!(status, 200, "{told}");
+    for text in ["one", "two"] {
+        assert_eq!(both(text).await, is("miss", "hit"));
+    }
+    // What was answered is the name by which it is known, and which says nothing of the credential.
+    let tenant = told["purged"].as_str().unwrap().strip_prefix("tenant ");
+    let (status, told) = forget(&gateway, &format!("?tenant={}", tenant.unwrap())).await;
+    assert_eq!((status, &told["status"]), (200, &json!("purged")));
+    for text in ["one", "two"] {
+        assert_eq!(both(text).await, is("miss", "hit"));
+    }
+}
+
+#[tokio::test]
+async fn the_tenant_of_virtual_keys_is_purged_with_all_that_divides_it() {
+    let key = |name: &str, secret: &str| {
+        let hash = blake3::hash(secret.as_bytes()).to_hex();
+        format!("[[keys]]\nname = \"{name}\"\ntenant = \"{name}.co\"\nhash = \"blake3:{hash}\"\n")
+    };
+    let keys = [
+        key("mobile", "mobile-secret-key-1"),
+        key("web", "web-secret-key-0001"),
+    ];
+    let file = format!("{}\n[admin]\ntoken = \"{TOKEN}\"\n", keys.concat());
+    let gateway = start(from_file(&file, &[("OBS_SIMULATED_LATENCY", "0")])).await;
+    let all = async || {
+        let mut got = vec![];
+        for (key, divided) in [
+            ("mobile-secret-key-1", "u1"),
+            ("mobile-secret-key-1", "u2"),
+            ("web-secret-key-0001", "u1"),
+        ] {
+            let chat = gateway.chat(&ask("cheap", "one")).bearer_auth(key);
+            let response = chat.header("x-obs-tenant", divided).send().await.unwrap();
+            got.push(header(&response, "x-obs-cache").unwrap().to_owned());
+        }
+        got
+    };
+    assert_eq!(all().await, ["miss", "miss", "miss"]);
+    let user = json!({"caller": {"key": "mobile", "headers": {"x-obs-tenant": "u1"}}});
+    assert_eq!(admin(&gateway, "/admin/v1/cache/purge", &user).await.0, 200);
+    assert_eq!(all().await, ["miss", "hit", "hit"]);
+    let (status, told) = forget(&gateway, "?tenant=mobile%2Eco").await;
+    assert_eq!((status, &told["purged"]), (200, &json!("tenant mobile.co")));
+    assert_eq!(all().await, ["miss", "miss", "hit"]);
+}
+
+#[tokio::test]
+async fn a_tenant_that_cannot_be_meant_is_refused() {
+    let gateway = with_token(&[]).await;
+    for query in [
+        "",
+        "?",
+        "?tenant=",
+        "?tenant=a&tenant=b",
+        "?all=true",
+        "?tenant=%ff",
+    ] {
+        let (status, told) = forget(&gateway, query).await;
+        let message = told["error"]["message"].as_str().unwrap();
+        assert_eq!(status, 400, "{query}");
+        assert!(message.contains("tenant=NAME"), "{message}");
+    }
+    let bare = common::client().delete(gateway.url("/admin/v1/cache?tenant=a"));
+    assert_eq!(bare.send().await.unwrap().status(), 401);
+    let gateway = with_token(&[("OBS_CACHE_STORE", "off")]).await;
+    assert_eq!(forget(&gateway, "?tenant=a").await.0, 409);
+}
+
 #[tokio::test]
 async fn what_cannot_be_meant_is_refused_and_says_what_can() {
     let gateway = with_token(&[]).await;
@@ -168,11 +258,21 @@ async fn what_cannot_be_meant_is_refused_and_says_what_can() {
             json!({"body": ask("m", "t"), "headers": {"a b": "c"}}),
             "a name that is none",
         ),
-        ("purge", json!({}), "either `all`"),
+        ("purge", json!({}), "one of `all`"),
         (
             "purge",
             json!({"all": true, "model": "cheap"}),
-            "either `all`",
+            "one of `all`",
+        ),
+        (
+            "purge",
+            json!({"all": true, "caller": {"tenant": "a"}}),
+            "one of `all`",
+        ),
+        (
+            "purge",
+            json!({"caller": {"tenant": "a", "key": "b"}}),
+            "names all of it",
         ),
     ] {
         let (status, told) = admin(&gateway, &format!("/admin/v1/cache/{path}"), &body).await;

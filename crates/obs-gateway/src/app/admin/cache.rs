@@ -5,11 +5,11 @@ use axum::{
     extract::{Request, State},
     response::Response,
 };
-use obs_cache::CacheLayer;
+use obs_cache::{BoxStore, CacheHandle, CacheLayer};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
-use super::{Failure, Wish, answer, which::Which};
+use super::{Failure, Wish, answer, which::Which, whose::Whose};
 use crate::{
     app::{App, body},
     counts::Action,
@@ -17,7 +17,7 @@ use crate::{
     refusal::Refusal,
 };
 
-/// What is to be purged: one of the two.
+/// What is to be purged: one of them.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct What {
@@ -25,6 +25,8 @@ struct What {
     all: bool,
     /// As callers ask for it.
     model: Option<String>,
+    #[serde(default)]
+    caller: Whose,
 }
 
 pub(super) async fn stats(State(app): State<Arc<App>>) -> Response {
@@ -46,6 +48,15 @@ pub(super) async fn bad_hit(State(app): State<Arc<App>>, request: Request) -> Re
 
 pub(super) async fn purge(State(app): State<Arc<App>>, request: Request) -> Response {
     let done = app.purge(request).await;
+    let told = done.map(|what| json!({"status": "purged", "purged": what}));
+    answer(&app, Action::Purge, told)
+}
+
+pub(super) async fn forget(State(app): State<Arc<App>>, request: Request) -> Response {
+    let done = match Whose::of_query(request.uri().query()) {
+        Ok(whose) => app.purge_tenant(whose).await,
+        Err(refusal) => Err(refusal.into()),
+    };
     let told = done.map(|what| json!({"status": "purged", "purged": what}));
     answer(&app, Action::Purge, told)
 }
@@ -73,17 +84,17 @@ impl App {
 
     async fn purge(&self, request: Request) -> Result<String, Failure> {
         let what: What = self.read(request).await?;
-        let handle = self.stacks.figures.cache.as_ref().map(CacheLayer::handle);
-        let handle = handle.ok_or_else(off)?;
-        let model = match (what.all, &what.model) {
-            (true, None) => {
+        let handle = self.handle()?;
+        let model = match (what.all, &what.model, what.caller.is_nobody()) {
+            (true, None, true) => {
                 handle.purge_all().await?;
                 return Ok("all".into());
             }
-            (false, Some(model)) => model,
+            (false, None, false) => return self.purge_tenant(what.caller).await,
+            (false, Some(model), true) => model,
             _ => {
-                let message =
-                    "expected either `all`: true, or `model`, the name that callers ask for";
+                let message = "expected one of `all`: true, `model`, the name that callers ask for, and `caller`, with \
+                               its `tenant`, or its `headers` and `key`";
                 return Err(Refusal::bad(message).into());
             }
         };
@@ -100,6 +111,18 @@ impl App {
             Named::Route(at) => format!("route {}", names.routes()[at].name),
             Named::Other => "every model without a route".into(),
         })
+    }
+
+    async fn purge_tenant(&self, whose: Whose) -> Result<String, Failure> {
+        let handle = self.handle()?;
+        let tenant = self.tenant_of(whose)?;
+        handle.purge_tenant(Some(&tenant)).await?;
+        Ok(format!("tenant {tenant}"))
+    }
+
+    fn handle(&self) -> Result<CacheHandle<BoxStore>, Refusal> {
+        let cache = self.stacks.figures.cache.as_ref();
+        cache.map(CacheLayer::handle).ok_or_else(off)
     }
 
     fn cache_stats(&self) -> Option<Value> {

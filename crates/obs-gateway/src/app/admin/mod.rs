@@ -2,6 +2,7 @@
 mod cache;
 mod erase;
 mod which;
+mod whose;
 
 use std::{fmt, sync::Arc};
 
@@ -78,7 +79,7 @@ pub(super) fn routes(app: &Arc<App>) -> Router<Arc<App>> {
         return Router::new();
     }
     let inner = Router::new()
-        .route("/cache", get(cache::stats))
+        .route("/cache", get(cache::stats).delete(cache::forget))
         .route("/cache/delete", post(cache::delete))
         .route("/cache/bad-hit", post(cache::bad_hit))
         .route("/cache/purge", post(cache::purge))
@@ -102,8 +103,8 @@ async fn admit(State(app): State<Arc<App>>, request: Request, next: Next) -> Res
 async fn nothing(State(app): State<Arc<App>>, request: Request) -> Response {
     let (method, path) = (request.method(), request.uri().path());
     let message = format!(
-        "there is no {method} /admin/v1{path}: expected GET /admin/v1/cache, or POST to delete, bad-hit or purge \
-         under it"
+        "there is no {method} /admin/v1{path}: expected GET or DELETE of /admin/v1/cache, or POST to delete, \
+         bad-hit or purge under it"
     );
     let refusal = Refusal::new(StatusCode::NOT_FOUND, message).code("unknown_url");
     answer(&app, Action::Unknown, Err(refusal.into()))

@@ -106,7 +106,7 @@ impl App {
     }
 }
 
-fn headers(given: &BTreeMap<String, String>) -> Result<HeaderMap, Refusal> {
+pub(super) fn headers(given: &BTreeMap<String, String>) -> Result<HeaderMap, Refusal> {
     let one = |(name, value): (&String, &String)| {
         // A value may be a credential: it is not shown.
         let name = name.parse::<HeaderName>();
