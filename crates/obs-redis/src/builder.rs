@@ -94,7 +94,7 @@ impl Builder {
 
     /// Is told by the server of changes that others make to keys that begin so ([`Redis::on_change`]), over one more
     /// connection (in a cluster: to each master), which also carries the writes. It needs Redis 6 or later, and a user
-    /// with the rights `+client|tracking` and `+ping`.
+    /// with the rights `+client|tracking`, `+ping`, and `+info`: without that one, `FLUSHALL` is not seen.
     #[must_use]
     pub fn watch(self, prefix: &str) -> Self {
         Self {

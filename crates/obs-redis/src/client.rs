@@ -110,7 +110,8 @@ impl Redis {
     }
 
     /// From now on this is told of changes that others make to keys that begin as [`Builder::watch`] says; `false`: that was
-    /// not set, and nothing is told. What this connection changes itself is not told, nor is `FLUSHALL`.
+    /// not set, and nothing is told. What this connection changes itself is not told. `FLUSHALL` and `FLUSHDB` are told within a
+    /// second, as [`Change::All`], also its own.
     ///
     /// It is called by the task that reads from the server, and has to be quick. It must not hold this `Redis`, which would
     /// then never end.

@@ -8,19 +8,23 @@ use std::{
 use fred::{
     clients::Client,
     interfaces::{ClientLike, EventInterface, TrackingInterface},
-    types::Key,
+    types::{ClusterHash, CustomCommand, Key},
 };
 use tokio::{
     select,
     sync::broadcast::error::RecvError,
     task::AbortHandle,
-    time::{sleep, timeout},
+    time::{Instant, MissedTickBehavior, interval_at, sleep, timeout},
 };
 
 use crate::probe::PATIENCE;
 
-/// How often a connection that tells nothing is asked whether it is there. It bounds for how long a change can go unseen.
+/// How often the connection is asked whether it is there, and the server whether all was removed. It bounds for how long a
+/// change can go unseen.
 const BEAT: Duration = Duration::from_secs(1);
+/// What removes all values at once. The server tells of it without naming any, which the client takes for nothing; so
+/// it is asked how often these were called.
+const FLUSHES: [&str; 3] = ["cmdstat_flushall:", "cmdstat_flushdb:", "cmdstat_swapdb:"];
 /// Pauses between two attempts to connect.
 const SHORTEST: Duration = Duration::from_millis(50);
 const LONGEST: Duration = Duration::from_secs(2);
@@ -132,30 +136,60 @@ async fn follow(watch: &Watch, sees: &Sees, client: Client) -> bool {
     if !matches!(timeout(PATIENCE, begin).await, Ok(Ok(()))) {
         return false;
     }
+    let Some(mut flushes) = beat(&client).await else {
+        return false;
+    };
     // What was kept before may have changed meanwhile.
     watch.tell(Change::All);
     sees.set(Some(client.clone()));
     let _blind = Blind(sees, watch);
+    let mut beats = interval_at(Instant::now() + BEAT, BEAT);
+    beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         select! {
             biased;
+            _ = lost.recv() => break,
+            _ = beats.tick() => {
+                let Some(now) = beat(&client).await else { break };
+                if now != flushes {
+                    flushes = now;
+                    watch.tell(Change::All);
+                }
+            }
             change = changes.recv() => match change {
                 Ok(change) => change.keys.iter().map(Key::as_bytes).for_each(|key| watch.tell(Change::Key(key))),
                 // More than are kept for us.
                 Err(RecvError::Lagged(_)) => watch.tell(Change::All),
                 Err(RecvError::Closed) => break,
             },
-            _ = lost.recv() => break,
-            () = sleep(BEAT) => {
-                let ping = timeout(PATIENCE, client.ping::<()>(None)).await;
-                if !matches!(ping, Ok(Ok(()))) {
-                    break;
-                }
-            }
         }
     }
     drop(connection);
     true
+}
+
+/// How often all values were removed at once, as far as the server says. `None`: it does not answer.
+async fn beat(client: &Client) -> Option<u64> {
+    let info = CustomCommand::new_static("INFO", ClusterHash::FirstKey, false);
+    let info = client.custom::<String, _>(info, vec!["commandstats"]);
+    match timeout(PATIENCE, info).await.ok()? {
+        Ok(stats) => Some(flushes(&stats)),
+        // A user without this right is told of all else.
+        Err(_) => {
+            let ping = timeout(PATIENCE, client.ping::<()>(None)).await;
+            ping.ok()?.ok().map(|()| 0)
+        }
+    }
+}
+
+/// `cmdstat_flushall:calls=1,usec=20,..` in a line of its own.
+fn flushes(stats: &str) -> u64 {
+    let calls = |line: &str| {
+        let of = FLUSHES.iter().find_map(|name| line.strip_prefix(name))?;
+        let calls = of.split(',').find_map(|of| of.strip_prefix("calls="))?;
+        calls.parse::<u64>().ok()
+    };
+    stats.lines().filter_map(calls).sum()
 }
 
 /// A task that ends with this.
@@ -195,5 +229,17 @@ impl fmt::Debug for Watch {
 impl fmt::Debug for Sees {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Sees(..)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn calls_that_remove_all_are_counted_and_others_are_not() {
+        let stats = "# Commandstats\r\ncmdstat_get:calls=9,usec=3\r\ncmdstat_flushall:calls=2,usec=26,usec_per_call=13.00\r\n\
+                     cmdstat_flushdb:calls=1,usec=9\r\n";
+        assert_eq!((flushes(stats), flushes("")), (3, 0));
     }
 }

@@ -69,6 +69,21 @@ async fn what_one_deletes_or_purges_the_others_do_not_give_from_memory() {
 }
 
 #[tokio::test]
+async fn what_is_removed_by_hand_goes_from_memory() {
+    let server = Server::new();
+    let (gateway, memory) = gateway(&server.url()).await;
+    gateway.sees(&memory).await;
+    assert_eq!(server.cli(&["FLUSHALL"]), "OK");
+    gateway
+        .until("emptied", || memory.stats().entries == 0)
+        .await;
+    assert_eq!(
+        gateway.ask("is it kept in memory?").await,
+        Some(CacheStatus::Miss)
+    );
+}
+
+#[tokio::test]
 async fn while_nothing_can_be_told_memory_is_left_aside() {
     let mut server = Server::new();
     let (gateway, memory) = gateway(&server.url()).await;

@@ -87,6 +87,35 @@ async fn a_loss_is_told_and_so_is_its_end() {
 }
 
 #[tokio::test]
+async fn that_all_was_removed_by_hand_is_told() {
+    let server = Server::new();
+    let (redis, told) = watching(&server.url());
+    until("seen", || redis.sees_changes(b"obs:a")).await;
+    let all = || {
+        let told = told.lock().unwrap();
+        told.iter().filter(|change| change.is_none()).count()
+    };
+    for flush in ["FLUSHALL", "FLUSHDB"] {
+        let before = all();
+        assert_eq!(server.cli(&[flush]), "OK");
+        until("told", || all() > before).await;
+    }
+    assert!(redis.sees_changes(b"obs:a"), "it was there all the time");
+}
+
+#[tokio::test]
+async fn who_may_not_ask_for_that_is_told_of_all_else() {
+    let acl = "a on >b ~obs:* resetchannels -@all +set +hello +ping +client|id +client|tracking";
+    let args: Vec<_> = ["--user"].into_iter().chain(acl.split(' ')).collect();
+    let server = Server::with_args(&args);
+    let (redis, told) = watching(&format!("redis://a:b@127.0.0.1:{}", server.port()));
+    until("seen", || redis.sees_changes(b"obs:a")).await;
+    assert_eq!(server.cli(&["SET", "obs:a", "x"]), "OK");
+    let a = || Some(Some("obs:a".to_owned()));
+    until("told", || last(&told) == a()).await;
+}
+
+#[tokio::test]
 async fn every_master_of_a_cluster_tells() {
     let cluster = Cluster::new();
     let (redis, told) = watching(&cluster.url());
