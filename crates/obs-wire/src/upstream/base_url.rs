@@ -1,7 +1,7 @@
 //! Where a provider is.
 use reqwest::Url;
 
-use super::BuildError;
+use super::build_error::BuildError;
 
 /// A base URL and how it is shown.
 #[derive(Clone, Debug)]

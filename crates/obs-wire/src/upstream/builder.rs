@@ -1,6 +1,5 @@
 //! The settings of an upstream.
 use std::{
-    error::Error as StdError,
     fmt,
     sync::{
         Arc,
@@ -15,6 +14,7 @@ use obs_core::CallContext;
 use super::{
     Key, Limits, Malformed, Prepare, Shared, TellDeadline, Upstream,
     base_url::BaseUrl,
+    build_error::BuildError,
     client::{Connections, Proxy},
 };
 
@@ -33,13 +33,6 @@ pub struct UpstreamBuilder {
     limits: Limits,
     malformed: Malformed,
     adds_usage: bool,
-}
-
-/// A setting that cannot be.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BuildError {
-    setting: &'static str,
-    problem: Box<str>,
 }
 
 impl UpstreamBuilder {
@@ -272,24 +265,3 @@ fn headers(pairs: Vec<(String, String)>) -> Result<HeaderMap, BuildError> {
     }
     Ok(headers)
 }
-
-impl BuildError {
-    pub(super) fn new(setting: &'static str, problem: impl Into<Box<str>>) -> Self {
-        let problem = problem.into();
-        Self { setting, problem }
-    }
-
-    /// The method of the builder that set it.
-    #[must_use]
-    pub fn setting(&self) -> &'static str {
-        self.setting
-    }
-}
-
-impl fmt::Display for BuildError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "`{}` {}", self.setting, self.problem)
-    }
-}
-
-impl StdError for BuildError {}

@@ -4,7 +4,7 @@ use std::time::Duration;
 use reqwest::{Client, redirect};
 
 use super::{
-    BuildError,
+    build_error::BuildError,
     tls::{self, Need},
 };
 use crate::error::causes;

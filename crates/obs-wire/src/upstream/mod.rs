@@ -2,6 +2,7 @@
 mod answer;
 mod base_url;
 mod body;
+mod build_error;
 mod builder;
 mod client;
 mod forward;
@@ -25,7 +26,8 @@ use obs_core::{CallContext, Deadline};
 
 use base_url::BaseUrl;
 
-pub use builder::{BuildError, UpstreamBuilder};
+pub use build_error::BuildError;
+pub use builder::UpstreamBuilder;
 pub use forward::ForwardBody;
 pub use headers::{DEADLINE, TellDeadline};
 pub use service::ResponseFuture;

@@ -8,7 +8,7 @@ use rustls::{
 };
 use rustls_platform_verifier::Verifier;
 
-use super::BuildError;
+use super::build_error::BuildError;
 
 /// Whether TLS will be spoken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
