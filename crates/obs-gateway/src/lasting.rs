@@ -66,7 +66,7 @@ impl Lasting {
         // The log of calls has one writer, and what was learned is in one place.
         let outcomes = match before {
             Some(before) => before.app.stacks().outcomes.clone(),
-            None => Outcomes::new(&settings, &self.telemetry, &self.clock)?,
+            None => Outcomes::new(&settings, &self.telemetry, &self.clock, &self.background)?,
         };
         let stacks = Stacks::new(
             &settings,

@@ -1,7 +1,7 @@
 //! Settings that change while the gateway serves.
 use std::path::Path;
 
-use crate::settings::{Policy, Settings};
+use crate::settings::Settings;
 
 /// What stays as it was until the gateway is started again, a line for each.
 pub(crate) fn stays(before: &Settings, now: &Settings) -> Vec<String> {
@@ -25,7 +25,7 @@ pub(crate) fn stays(before: &Settings, now: &Settings) -> Vec<String> {
         ("log.file", log(before) != log(now)),
         (
             "the model of router.policy",
-            [before, now].map(|of| of.router.policy) == [Policy::Learned; 2]
+            [before, now].iter().all(|of| of.router.policy.learns())
                 && learned(before) != learned(now),
         ),
     ];
@@ -50,6 +50,7 @@ fn learned(of: &Settings) -> impl PartialEq {
     let of = &of.router;
     (
         of.model.clone(),
+        of.state.clone(),
         of.wish,
         of.trust_model,
         of.threshold,

@@ -11,7 +11,7 @@ use crate::{
     api::Api,
     build::BuildError,
     names::AUTO,
-    outcomes::{Outcomes, learned::Learning},
+    outcomes::{Outcomes, learned::Learning, money::Money},
     settings::{self, Settings},
     spending::Spending,
 };
@@ -23,6 +23,7 @@ pub(crate) enum Deciding {
     Weighted(Weighted),
     Default,
     Learned(Arc<Learning>),
+    Money(Arc<Money>),
 }
 
 /// The same, where conversations stay if they are to.
@@ -42,6 +43,7 @@ impl<R: LlmRequest> Policy<R> for Deciding {
             Self::Weighted(split) => split.decide(request, context),
             Self::Default => Decision::new(Target::Default, Reason::Default),
             Self::Learned(learning) => learning.decide(request, context),
+            Self::Money(money) => money.decide(request, context),
         }
     }
 
@@ -51,6 +53,7 @@ impl<R: LlmRequest> Policy<R> for Deciding {
             Self::Weighted(split) => split.explain(request, context),
             Self::Default => None,
             Self::Learned(learning) => learning.explain(request, context),
+            Self::Money(money) => money.explain(request, context),
         }
     }
 }
@@ -100,31 +103,6 @@ pub(crate) fn with<P>(
     }
     let is_here = |name: &str| here.iter().any(|route| *route.name == *name);
     let of = &settings.router;
-    let policy = match of.policy {
-        settings::Policy::Complexity => {
-            // A threshold is a share that was checked; as a float of half the size it is one still.
-            let rules = Complexity::new().threshold((of.threshold as f32).clamp(0.0, 1.0));
-            Deciding::Complexity(rules)
-        }
-        settings::Policy::Weighted => {
-            let weights = here.iter().map(|route| {
-                let name = Target::from(route.name.to_string());
-                (name, route.weight.unwrap_or(1))
-            });
-            Deciding::Weighted(Weighted::new(weights))
-        }
-        settings::Policy::Default => Deciding::Default,
-        settings::Policy::Learned => match outcomes.map(Outcomes::learning) {
-            Some(Some(learning)) => Deciding::Learned(learning.clone()),
-            // A gateway that serves already reads no model, and another policy would decide unseen.
-            Some(None) => {
-                return Err(BuildError::new(
-                    "router.policy: is learned, and was not when the gateway was started: start it again".into(),
-                ));
-            }
-            None => Deciding::Default,
-        },
-    };
     for (setting, name) in [
         ("router.default", &of.default),
         ("router.baseline", &of.baseline),
@@ -155,8 +133,53 @@ pub(crate) fn with<P>(
         }
     });
     let routes: Vec<_> = routes.collect();
+    let policy = match of.policy {
+        settings::Policy::Complexity => {
+            // A threshold is a share that was checked; as a float of half the size it is one still.
+            let rules = Complexity::new().threshold((of.threshold as f32).clamp(0.0, 1.0));
+            Deciding::Complexity(rules)
+        }
+        settings::Policy::Weighted => {
+            let weights = here.iter().map(|route| {
+                let name = Target::from(route.name.to_string());
+                (name, route.weight.unwrap_or(1))
+            });
+            Deciding::Weighted(Weighted::new(weights))
+        }
+        settings::Policy::Default => Deciding::Default,
+        settings::Policy::Learned | settings::Policy::ExpectedCost => {
+            match (outcomes.map(Outcomes::learning), of.policy) {
+                (Some(Some(learning)), settings::Policy::ExpectedCost) => {
+                    are_priced(&here, prices)?;
+                    Deciding::Money(Arc::new(Money::new(learning, &routes, prices, of)))
+                }
+                (Some(Some(learning)), _) => Deciding::Learned(learning.clone()),
+                // A gateway that serves already reads no model, and another policy would decide unseen.
+                (Some(None), _) => {
+                    return Err(BuildError::new(
+                        "router.policy: decides by a model, and did not when the gateway was started: start it again".into(),
+                    ));
+                }
+                (None, settings::Policy::ExpectedCost) => {
+                    return Err(BuildError::new(
+                        "router.policy: expected-cost is not replayed: try another with --router-policy".into(),
+                    ));
+                }
+                (None, _) => Deciding::Default,
+            }
+        }
+    };
     let policy = match of.sticky {
-        true => Staying::Sticky(Sticky::new(policy, &routes)),
+        true => {
+            let sticky = Sticky::new(policy, &routes);
+            let worth = of
+                .answer_worth
+                .filter(|_| of.policy == settings::Policy::ExpectedCost);
+            Staying::Sticky(match worth {
+                Some(worth) => sticky.worth(worth),
+                None => sticky,
+            })
+        }
         false => Staying::Free(policy),
     };
     let mut router = RouterLayer::try_new(around(policy), routes)
@@ -188,4 +211,17 @@ pub(crate) fn with<P>(
         router = router.baseline(baseline);
     }
     Ok(Some(router))
+}
+
+/// One without a price would never be taken, which nobody means who lists it.
+fn are_priced(routes: &[&settings::Route], prices: &PriceTable) -> Result<(), BuildError> {
+    let unpriced = |of: &&&settings::Route| prices.price(Some(&of.name), &of.model).is_none();
+    match routes.iter().find(unpriced) {
+        Some(of) => Err(BuildError::new(format!(
+            "router.policy: is expected-cost, and nobody knows what the route {:?} costs ({}): give it a `price`, or a table that has one \
+             with prices.file",
+            of.name, of.model
+        ))),
+        None => Ok(()),
+    }
 }

@@ -41,7 +41,7 @@ pub(super) async fn give(State(app): State<Arc<App>>, request: Request) -> Respo
 async fn take(app: &App, request: Request) -> Result<Response, Refusal> {
     let outcomes = &app.stacks.outcomes;
     if !outcomes.wants_feedback() {
-        let message = "feedback is kept nowhere: set log.file, or router.policy = \"learned\"";
+        let message = "feedback is kept nowhere: set log.file, or a router.policy that learns";
         return Err(Refusal::new(StatusCode::NOT_FOUND, message).code("no_feedback"));
     }
     let Read {

@@ -8,17 +8,21 @@ use std::{
 };
 
 use obs_apm::Telemetry;
-use obs_core::{CallContext, LlmRequest};
+use obs_core::{Background, CallContext, LlmRequest};
 use obs_learn::{Allowance, By, Goal, Model, Online};
 use obs_ledger::{Entry, Feedback, Outcome};
-use obs_router::{Decision, Explanation, Learned, Policy};
+use obs_router::{Decision, Explanation, Gains, Learned, Policy};
 use opentelemetry::KeyValue;
 use tracing::{info, warn};
 
-use super::calls::Calls;
+use super::{
+    calls::Calls,
+    keeping::{Keeping, Kept},
+};
 use crate::{
     build::BuildError,
-    settings::{self, Settings, Wish},
+    clock::WallClock,
+    settings::{Settings, Wish},
 };
 
 /// Share of premium calls while it is not known yet what dollars a day pay for.
@@ -39,6 +43,8 @@ pub(crate) struct Learning {
     allowance: Option<Mutex<Allowance>>,
     /// Who decided when it was last looked.
     model_stands: AtomicBool,
+    /// Where it outlives the process; `None`: nowhere.
+    keeping: Option<Keeping>,
 }
 
 impl Learning {
@@ -47,35 +53,31 @@ impl Learning {
         settings: &Settings,
         telemetry: &Telemetry,
         calls: &Arc<Calls>,
+        clock: &WallClock,
+        background: &Background,
     ) -> Result<Option<Arc<Self>>, BuildError> {
         let of = &settings.router;
-        if of.policy != settings::Policy::Learned {
+        if !of.policy.learns() {
             return Ok(None);
         }
         let (Some(first), Some(last)) = (settings.routes.first(), settings.routes.last()) else {
             return Ok(None);
         };
-        let model = Arc::new(load(settings)?);
-        if !model.gate().better && !of.trust_model {
+        let (online, allowance) = online(settings)?;
+        if !online.model().gate().better && !of.trust_model {
             warn!(
-                gate = %model.gate(),
+                gate = %online.model().gate(),
                 "the model of router.model is not better than the rule: the rule decides until outcomes show otherwise \
                  (router.trust_model begins with the model)"
             );
         }
-        let (goal, allowance) = match of.wish {
-            Wish::Share(share) => (Goal::Share(share), None),
-            Wish::Quality(part) => (Goal::Recovered(part), None),
-            Wish::UsdPerDay(most) => {
-                let allowance = Allowance::new(most.as_dollars_f64());
-                (Goal::Share(BEFORE_COSTS), Some(Mutex::new(allowance)))
-            }
-        };
-        let mut online = Online::new(model, goal);
-        if of.trust_model {
-            online = online.trusting();
-        }
         let online = Arc::new(online);
+        let keeping = of.state.as_ref().map(|file| {
+            Keeping::open(file, clock, background).map_err(|error| {
+                let file = file.display();
+                BuildError::new(format!("router.state: {file} cannot be written: {error}"))
+            })
+        });
         let learning = Arc::new(Self {
             policy: Learned::new(online.clone()).otherwise(
                 obs_router::Complexity::new().threshold((of.threshold as f32).clamp(0.0, 1.0)),
@@ -83,16 +85,103 @@ impl Learning {
             calls: calls.clone(),
             cheap: first.name.clone(),
             premium: last.name.clone(),
-            allowance,
-            model_stands: AtomicBool::new(online.stands() == By::Model),
+            allowance: allowance.map(Mutex::new),
+            model_stands: AtomicBool::new(true),
+            keeping: keeping.transpose()?,
             online,
         });
+        learning.go_on();
+        learning
+            .model_stands
+            .store(learning.stands() == By::Model, Relaxed);
         learning.show(telemetry);
         Ok(Some(learning))
     }
 
+    /// Takes up what was kept, where that can be used.
+    fn go_on(&self) {
+        let Some(keeping) = &self.keeping else {
+            return;
+        };
+        let Kept { online, spent, .. } = match keeping.read() {
+            Ok(Some(kept)) => kept,
+            Ok(None) => return,
+            Err(problem) => {
+                warn!("router.state: what was learned in traffic begins anew: {problem}");
+                return;
+            }
+        };
+        if let (Some(allowance), Some(spent)) = (&self.allowance, spent) {
+            let mut allowance = allowance.lock().unwrap_or_else(PoisonError::into_inner);
+            allowance.restore(spent);
+            // Before the rest: a threshold belongs to a share.
+            if let Some(share) = allowance.share() {
+                self.online.set_share(share);
+            }
+        }
+        match self.online.restore(&online) {
+            Ok(()) => info!(
+                outcomes = online.watch().outcomes,
+                trust = online.watch().trust,
+                "goes on with what was learned in traffic"
+            ),
+            Err(error) => {
+                warn!("router.state: what was learned in traffic begins anew: {error}");
+            }
+        }
+    }
+
+    /// Something was learned: it is kept, now or later.
+    fn keep(self: &Arc<Self>) {
+        if let Some(keeping) = &self.keeping {
+            let learning = self.clone();
+            keeping.changed(move || learning.write());
+        }
+    }
+
+    /// Writes what is not kept yet, and **blocks** for as long.
+    pub(super) fn write(&self) {
+        let Some(keeping) = &self.keeping else {
+            return;
+        };
+        keeping.write(|| {
+            let spent = self.allowance.as_ref().map(|allowance| {
+                let allowance = allowance.lock().unwrap_or_else(PoisonError::into_inner);
+                allowance.spent().clone()
+            });
+            Kept::new(self.online.state(), spent)
+        });
+    }
+
+    /// Who decides now.
+    pub(super) fn stands(&self) -> By {
+        self.online.stands()
+    }
+
+    /// How good routes are by what the model foresees, and by what they were on average in training.
+    pub(super) fn gains(&self) -> Gains {
+        let trained = &self.online.model().header().trained;
+        let share = |share: f64| share.clamp(0.0, 1.0) as f32;
+        // Where the cheap answer is right and the premium one is not.
+        let lost = trained.cheap - (trained.premium - trained.gain);
+        Gains::new(self.online.clone(), share(trained.premium)).lost(share(lost))
+    }
+
+    /// What the model foresees of a call, kept until somebody says what came of it. No threshold moves.
+    pub(super) fn look<R: LlmRequest>(
+        &self,
+        request: &R,
+        context: &CallContext,
+    ) -> obs_learn::Decision {
+        let seen = self.policy.look(request, context);
+        if let Some(call) = &context.id {
+            self.calls.foreseen(call, seen);
+        }
+        seen
+    }
+
     /// A call has ended.
-    pub(super) fn ended(&self, entry: &Entry) {
+    pub(super) fn ended(self: &Arc<Self>, entry: &Entry) {
         let Some(route) = &entry.route else {
             return;
         };
@@ -110,10 +199,12 @@ impl Learning {
         if let Some(share) = allowance.share() {
             self.online.set_share(share);
         }
+        drop(allowance);
+        self.keep();
     }
 
     /// Somebody says how good an answer was.
-    pub(super) fn feedback(&self, feedback: &Feedback) {
+    pub(super) fn feedback(self: &Arc<Self>, feedback: &Feedback) {
         let (Some(quality), Some(answered)) = (
             feedback.quality(),
             self.calls.answered_by(&feedback.feedback),
@@ -139,15 +230,16 @@ impl Learning {
     }
 
     /// The premium answer to this call was so much better than the cheap one, from -1 to 1.
-    pub(super) fn compared(&self, call: &str, better: f32) {
+    pub(super) fn compared(self: &Arc<Self>, call: &str, better: f32) {
         if let Some(seen) = self.calls.take(call) {
             self.observe(&seen, better.max(0.0));
         }
     }
 
     /// This gain came of a call.
-    fn observe(&self, seen: &obs_learn::Decision, gain: f32) {
+    fn observe(self: &Arc<Self>, seen: &obs_learn::Decision, gain: f32) {
         self.online.observe(seen, gain);
+        self.keep();
         let stands = self.online.stands() == By::Model;
         if self.model_stands.swap(stands, Relaxed) != stands {
             let watch = self.online.watch();
@@ -208,10 +300,28 @@ impl<R: LlmRequest> Policy<R> for Learning {
     }
 }
 
+/// The model of the settings as a gateway begins with it, and what finds the share of premium calls, where dollars are the wish.
+pub(crate) fn online(settings: &Settings) -> Result<(Online, Option<Allowance>), BuildError> {
+    let of = &settings.router;
+    let (goal, allowance) = match of.wish {
+        Wish::Share(share) => (Goal::Share(share), None),
+        Wish::Quality(part) => (Goal::Recovered(part), None),
+        Wish::UsdPerDay(most) => {
+            let allowance = Allowance::new(most.as_dollars_f64());
+            (Goal::Share(BEFORE_COSTS), Some(allowance))
+        }
+    };
+    let online = Online::new(Arc::new(load(settings)?), goal);
+    Ok(match of.trust_model {
+        true => (online.trusting(), allowance),
+        false => (online, allowance),
+    })
+}
+
 fn load(settings: &Settings) -> Result<Model, BuildError> {
     let Some(file) = &settings.router.model else {
         return Err(BuildError::new(
-            "router.model: unset, and router.policy is learned: name a file that `gateway train` wrote".into(),
+            "router.model: unset, and router.policy decides by it: name a file that `gateway train` wrote".into(),
         ));
     };
     let shown = file.display();

@@ -1,11 +1,13 @@
 //! What became of calls: the log of them, what somebody says of an answer later, and the model that learns from it.
 mod calls;
+mod keeping;
 pub(crate) mod learned;
+pub(crate) mod money;
 
 use std::{sync::Arc, time::Duration};
 
 use obs_apm::Telemetry;
-use obs_core::{LlmRequest, LlmResponse};
+use obs_core::{Background, LlmRequest, LlmResponse};
 use obs_ledger::{Feedback, LedgerLayer, LogFile, Record, Sink, Writer};
 use opentelemetry::KeyValue;
 use tower::{Layer, util::BoxCloneSyncService};
@@ -43,6 +45,7 @@ impl Outcomes {
         settings: &Settings,
         telemetry: &Telemetry,
         clock: &WallClock,
+        background: &Background,
     ) -> Result<Arc<Self>, BuildError> {
         let log = match &settings.log.file {
             Some(_) => Some(open(&settings.log)?),
@@ -52,7 +55,7 @@ impl Outcomes {
             show(log, telemetry);
         }
         let calls = Arc::new(Calls::default());
-        let learning = Learning::new(settings, telemetry, &calls)?;
+        let learning = Learning::new(settings, telemetry, &calls, clock, background)?;
         let wanted = log.is_some() || learning.is_some();
         let layer = wanted.then(|| {
             let heard = Heard {
@@ -175,6 +178,9 @@ impl Outcomes {
     pub(crate) fn finish(&self, limit: Duration) -> bool {
         if let Some(layer) = &self.layer {
             layer.settle();
+        }
+        if let Some(learning) = &self.learning {
+            learning.write();
         }
         self.log.as_ref().is_none_or(|log| log.flush(limit))
     }

@@ -6,7 +6,7 @@ use obs_core::PriceTable;
 use super::{
     Environment, Problems, Settings, check,
     document::{self, Entry, Node, Value, place},
-    implied, keys, print,
+    implied, keys, money, print,
     problem::did_you_mean,
     providers,
     secret::mask_url,
@@ -85,6 +85,7 @@ pub fn load(sources: &Sources) -> Result<Loaded, Problems> {
     load.prices();
     check::cache(&load.settings, &mut load.problems, &mut load.warnings);
     check::comparisons(&load.settings, &mut load.warnings);
+    money::check(&load.settings, &mut load.problems, &mut load.warnings);
     check::certificate(&load.settings, &mut load.problems);
     check::addresses(&load.settings, &mut load.problems);
     load.problems.or(Loaded {

@@ -9,6 +9,7 @@ mod freshness;
 mod implied;
 pub(crate) mod keys;
 mod load;
+mod money;
 mod parse;
 mod print;
 mod problem;

@@ -186,8 +186,9 @@ pub(super) fn policy(text: &str) -> Result<Policy, String> {
         "weighted" => Ok(Policy::Weighted),
         "default" => Ok(Policy::Default),
         "learned" => Ok(Policy::Learned),
+        "expected-cost" => Ok(Policy::ExpectedCost),
         _ => Err(
-            "expected complexity, weighted, learned, or default (always the default route)".into(),
+            "expected complexity, weighted, learned, expected-cost, or default (always the default route)".into(),
         ),
     }
 }

@@ -185,8 +185,16 @@ pub struct Router {
     pub policy: Policy,
     /// Score from which on a prompt is hard, 0 to 1.
     pub threshold: f64,
-    /// The model of a learned policy.
+    /// The model of a learned policy, and of expected cost.
     pub model: Option<PathBuf>,
+    /// Where what such a model learns in traffic outlives the process; `None`: nowhere.
+    pub state: Option<PathBuf>,
+    /// What a good answer is worth in place of a bad one, where expected cost decides.
+    pub answer_worth: Option<Usd>,
+    /// Share of bad answers that the judges of the cascade find, 0 to 1, where expected cost decides.
+    pub judge_detection: Option<f64>,
+    /// Share of good answers that they take for bad ones, 0 to 1.
+    pub judge_false_alarms: Option<f64>,
     /// What a learned policy spends premium calls for.
     pub wish: Wish,
     /// Whether a learned policy begins with its model also where that was found no better than the rule.
@@ -229,6 +237,16 @@ pub enum Policy {
     Default,
     /// A model that was trained on outcomes.
     Learned,
+    /// The same model, the prices of the routes, and what a good answer is worth.
+    ExpectedCost,
+}
+
+impl Policy {
+    /// Whether it decides by a model, and learns in traffic.
+    #[must_use]
+    pub const fn learns(self) -> bool {
+        matches!(self, Self::Learned | Self::ExpectedCost)
+    }
 }
 
 /// What premium calls are spent for.

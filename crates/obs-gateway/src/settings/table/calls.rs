@@ -1,12 +1,12 @@
 //! Where calls go, how long they may take, and what they cost.
 use super::{Scalar, parse, put, scalar, unset};
 
-pub(super) const SCALARS: [Scalar; 32] = [
+pub(super) const SCALARS: [Scalar; 36] = [
     scalar(
         "router.policy",
         "complexity",
-        "Who decides where `auto` goes: complexity (rules on the structure of the prompt), weighted (chance, by the weights of the routes), learned (the model of router.model) or default (always \
-         the default route)",
+        "Who decides where `auto` goes: complexity (rules on the structure of the prompt), weighted (chance, by the weights of the routes), learned (the model of router.model), expected-cost (that model, \
+         prices, and what an answer is worth) or default (always the default route)",
         |s, v| put(&mut s.router.policy, parse::policy(v)),
     ),
     scalar(
@@ -17,13 +17,28 @@ pub(super) const SCALARS: [Scalar; 32] = [
     ),
     unset(
         "router.model",
-        "Model of the learned policy: a file that `gateway train` wrote",
+        "Model of the policies learned and expected-cost: a file that `gateway train` wrote",
         |s, v| {
             put(
                 &mut s.router.model,
                 parse::text(v).map(|path| Some(path.into())),
             )
         },
+    ),
+    unset(
+        "router.state",
+        "File in which what that model learns in traffic outlives the process; unset: it ends with it",
+        |s, v| {
+            put(
+                &mut s.router.state,
+                parse::text(v).map(|path| Some(path.into())),
+            )
+        },
+    ),
+    unset(
+        "router.answer_worth",
+        "What a good answer is worth in place of a bad one, in dollars such as 0.02, where expected-cost decides",
+        |s, v| put(&mut s.router.answer_worth, parse::dollars(v).map(Some)),
     ),
     scalar(
         "router.wish",
@@ -35,7 +50,7 @@ pub(super) const SCALARS: [Scalar; 32] = [
     scalar(
         "router.trust_model",
         "false",
-        "Whether the learned policy begins with a model that was found no better than the rule: true or false",
+        "Whether such a policy begins with a model that was found no better than the rule: true or false",
         |s, v| put(&mut s.router.trust_model, parse::boolean(v)),
     ),
     scalar(
@@ -50,6 +65,16 @@ pub(super) const SCALARS: [Scalar; 32] = [
         "Who looks at answers before they go out, and has the next route asked for bad ones: off, or some of refusal, cut, json and \
          consistency (asks twice), with commas; streams are held back to their end",
         |s, v| put(&mut s.router.cascade, super::super::budget::judges(v)),
+    ),
+    unset(
+        "router.judge_detection",
+        "Share of bad answers that the judges of router.cascade find, 0 to 1: by it expected-cost decides where asking them pays",
+        |s, v| put(&mut s.router.judge_detection, parse::share(v).map(Some)),
+    ),
+    unset(
+        "router.judge_false_alarms",
+        "Share of good answers that they take for bad ones, 0 to 1",
+        |s, v| put(&mut s.router.judge_false_alarms, parse::share(v).map(Some)),
     ),
     scalar(
         "router.shadow_share",
