@@ -25,9 +25,11 @@ async fn main() -> Result<(), BoxError> {
         .layer(CacheLayer::new(Memory::new(64 << 20)))
         .layer(RouterLayer::new(Complexity::default(), routes))
         .layer(AttemptLayer::new(PriceTable::bundled()).enveloped())
-        .service(Upstream::builder(url).build()?);
+        .service(Upstream::builder(&*url).build()?);
     let endpoint = Endpoint::<ChatRequest, _>::new(chat);
-    let outbound = Outbound::new(reqwest::Client::new()).through(endpoint);
+    let outbound = Outbound::new(reqwest::Client::new())
+        .base_url(&url.parse()?)
+        .through(endpoint);
     let client = Client::with_config(OpenAIConfig::default()).with_http_service(outbound);
 
     let question = ChatCompletionRequestUserMessage::from("What is the capital of Peru?");

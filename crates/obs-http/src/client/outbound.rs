@@ -21,8 +21,9 @@ use crate::Endpoint;
 
 /// What a [`reqwest::Client`] does, with stacks of layers under the endpoints that it asks.
 ///
-/// A `POST` to the path of an endpoint's format, such as `…/chat/completions`, goes to its stack, and everything else to the
-/// client. What the stack is asked is read from the request: its headers are those of a caller (the credential, which goes on
+/// A `POST` to the path of an endpoint's format, such as `/v1/chat/completions`, goes to its stack, and everything else to the
+/// client: `/v1/threads/…/messages` is no `/v1/messages`. `/v1` is what comes before it, unless a [base URL](Self::base_url) says
+/// something else. What the stack is asked is read from the request: its headers are those of a caller (the credential, which goes on
 /// to the provider where the upstream has no key of its own, `Cache-Control`, `x-obs-tenant`, `x-obs-session`,
 /// `x-obs-deadline-ms`), and its timeout is a deadline. Where it goes is what the upstream inside the stack says, and not the
 /// host in the URL. A body that is a stream cannot be read twice: such a request goes to the client too.
@@ -32,6 +33,8 @@ use crate::Endpoint;
 pub struct Outbound {
     client: reqwest::Client,
     endpoints: Arc<[Mounted]>,
+    /// What comes before the path of a format, without a slash at its end.
+    base: Arc<str>,
 }
 
 #[derive(Clone)]
@@ -53,6 +56,17 @@ impl Outbound {
         Self {
             client,
             endpoints: Arc::default(),
+            base: "/v1".into(),
+        }
+    }
+
+    /// Requests are made with this base URL, such as `https://openrouter.ai/api/v1`: its path is what comes before that of a format. Its
+    /// host makes no difference. Unset: `/v1`.
+    #[must_use]
+    pub fn base_url(self, url: &Url) -> Self {
+        Self {
+            base: url.path().trim_end_matches('/').into(),
+            ..self
         }
     }
 
@@ -96,8 +110,8 @@ impl Outbound {
     fn mounted(&self, request: &Request) -> Option<&Mounted> {
         // No body is none that could be read.
         request.body()?.as_bytes()?;
-        let is = |mounted: &&Mounted| request.url().path().ends_with(mounted.path);
-        let mounted = self.endpoints.iter().find(is);
+        let path = request.url().path().strip_prefix(&*self.base)?;
+        let mounted = self.endpoints.iter().find(|mounted| mounted.path == path);
         mounted.filter(|_| request.method() == Method::POST)
     }
 }

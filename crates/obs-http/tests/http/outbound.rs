@@ -61,6 +61,34 @@ async fn what_has_none_goes_to_the_client_as_it_is() {
 }
 
 #[tokio::test]
+async fn a_path_is_known_after_its_base_and_not_by_its_end() {
+    let (provider, url, outbound) = outbound().await;
+    let host = url.strip_suffix("/v1").expect("a base");
+    let through = async |outbound: &Outbound, base: &str| {
+        let answer = outbound.execute(chat(base, question("m", false))).await;
+        header(&answer.expect("answers"), "x-obs-cache").is_some()
+    };
+    assert!(through(&outbound, &url).await);
+    for base in [
+        host.to_owned(),
+        format!("{url}/threads/t"),
+        format!("{host}/api/v1"),
+        format!("{host}/x/v1"),
+    ] {
+        assert!(!through(&outbound, &base).await, "{base}");
+    }
+    let base = format!("{host}/api/v1/");
+    let outbound = outbound.base_url(&base.parse().expect("a URL"));
+    assert!(through(&outbound, &format!("{host}/api/v1")).await);
+    assert!(!through(&outbound, &url).await);
+    assert_eq!(
+        provider.asked(),
+        2,
+        "the other paths are not there, or asked past the stack"
+    );
+}
+
+#[tokio::test]
 async fn the_timeout_of_a_request_is_a_deadline() {
     let (provider, url, outbound) = outbound().await;
     let mut request = chat(&url, question("hangs", false));
