@@ -15,7 +15,8 @@ use opentelemetry::{
 use crate::{
     activity_metrics::{Kind, Timed},
     init, names,
-    shared::{scope, tracer},
+    shared::tracer,
+    spans::scope,
     telemetry::Telemetry,
 };
 

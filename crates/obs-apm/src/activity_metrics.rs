@@ -9,7 +9,7 @@ use obs_metrics::{Capped, Metrics};
 use opentelemetry::{Context, KeyValue};
 use tokio::time::Instant;
 
-use crate::{calls::SECONDS, names};
+use crate::names::{self, SECONDS};
 
 /// An agent asks models many times, and may wait for people.
 const AGENT_SECONDS: &[f64] = &[

@@ -9,9 +9,9 @@ use opentelemetry_sdk::trace::{IdGenerator, RandomIdGenerator, SpanData, SpanEve
 
 use crate::{
     asked, names,
-    shared::scope,
-    span::{Ending, Recording, link},
-    told::{self, Answered},
+    span::Recording,
+    spans::scope,
+    told::{self, Answered, Ending, link},
 };
 
 /// The span of the call, and one for each of its attempts.

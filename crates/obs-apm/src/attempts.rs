@@ -13,9 +13,8 @@ use obs_metrics::{Capped, Count, DEFAULT_CAP, Dollars, Metrics, OTHER, PerOperat
 use opentelemetry::{KeyValue, Value};
 
 use crate::{
-    Conventions,
-    layer::Setup,
-    names,
+    Conventions, names,
+    setup::Setup,
     stats::Stats,
     tokens::{Tokens, Used},
 };

@@ -6,21 +6,13 @@ use obs_core::Operation;
 use obs_metrics::{BoundHistogram, Capped, Count, Histogram, Level, Metrics, PerOperation};
 use opentelemetry::{Context, KeyValue};
 
-use crate::{activity_metrics::asks_a_model, layer::Setup, names, stats::Stats};
-
-/// The bounds in seconds that the conventions name.
-pub(crate) const SECONDS: &[f64] = &[
-    0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92,
-];
-
-/// How a call ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Outcome {
-    Success,
-    Error,
-    Timeout,
-    Cancelled,
-}
+use crate::{
+    activity_metrics::asks_a_model,
+    names::{self, SECONDS},
+    outcome::Outcome,
+    setup::Setup,
+    stats::Stats,
+};
 
 /// What is counted of calls.
 #[derive(Debug)]
@@ -82,17 +74,6 @@ pub(crate) enum Timed {
 pub(crate) struct Chunks {
     pub(crate) first: BoundHistogram,
     pub(crate) each: BoundHistogram,
-}
-
-impl Outcome {
-    pub(crate) const fn as_str(self) -> &'static str {
-        match self {
-            Self::Success => "success",
-            Self::Error => "error",
-            Self::Timeout => "timeout",
-            Self::Cancelled => "cancelled",
-        }
-    }
 }
 
 impl Calls {

@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc};
 use obs_core::Usd;
 use opentelemetry_sdk::trace::{SpanData, SpanProcessor};
 
-use crate::calls::Outcome;
+use crate::outcome::Outcome;
 
 /// Ten cents, in the pico-dollars of [`Usd`].
 const COSTLY: Usd = Usd::from_pico(100_000_000_000);

@@ -1,18 +1,22 @@
 //! The layer, and what is set on it.
 
 use std::{
-    fmt,
     sync::{Arc, OnceLock},
     time::SystemTime,
 };
 
-use obs_metrics::{DEFAULT_CAP, Metrics};
+use obs_metrics::Metrics;
 use opentelemetry::global::{BoxedTracer, ObjectSafeTracer};
 use tower_layer::Layer;
 
 use crate::{
-    Capture, Conventions, attempt_span::AttemptSpanLayer, service::Apm, shared::Shared,
-    spans::Clock, stats::Stats, telemetry::Telemetry,
+    Capture, Conventions,
+    attempt_span::AttemptSpanLayer,
+    service::Apm,
+    setup::{Setup, Spans},
+    shared::Shared,
+    stats::Stats,
+    telemetry::Telemetry,
 };
 
 /// Tells of every call: one span, its duration, tokens and cost, and one outcome.
@@ -24,31 +28,6 @@ pub struct ApmLayer {
     setup: Setup,
     /// Made by the first service, so that a layer that is being set up shares nothing.
     shared: Arc<OnceLock<Arc<Shared>>>,
-}
-
-#[derive(Clone)]
-pub(crate) struct Setup {
-    pub(crate) metrics: Option<Metrics>,
-    pub(crate) spans: Spans,
-    pub(crate) provider: Arc<str>,
-    /// Route, model, provider.
-    pub(crate) routes: Vec<(Arc<str>, Arc<str>, Arc<str>)>,
-    /// Provider, address, port.
-    pub(crate) servers: Vec<(Arc<str>, Arc<str>, u16)>,
-    pub(crate) max_models: usize,
-    /// `None`: as the telemetry says.
-    pub(crate) conventions: Option<Conventions>,
-    pub(crate) capture: Option<Capture>,
-    pub(crate) clock: Option<Clock>,
-}
-
-/// Who makes spans.
-#[derive(Clone, Debug)]
-pub(crate) enum Spans {
-    OfProcess,
-    Of(Telemetry),
-    With(Arc<BoxedTracer>),
-    None,
 }
 
 impl ApmLayer {
@@ -171,36 +150,5 @@ impl<S> Layer<S> for ApmLayer {
 
     fn layer(&self, inner: S) -> Apm<S> {
         Apm::new(inner, self.shared().clone())
-    }
-}
-
-impl Default for Setup {
-    fn default() -> Self {
-        Self {
-            metrics: None,
-            spans: Spans::OfProcess,
-            provider: "unknown".into(),
-            routes: Vec::new(),
-            servers: Vec::new(),
-            max_models: DEFAULT_CAP,
-            conventions: None,
-            capture: None,
-            clock: None,
-        }
-    }
-}
-
-impl fmt::Debug for Setup {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Setup")
-            .field("metrics", &self.metrics)
-            .field("spans", &self.spans)
-            .field("provider", &self.provider)
-            .field("routes", &self.routes)
-            .field("servers", &self.servers)
-            .field("max_models", &self.max_models)
-            .field("conventions", &self.conventions)
-            .field("capture", &self.capture)
-            .finish_non_exhaustive()
     }
 }

@@ -98,3 +98,8 @@ pub(crate) const EXPORTED_SPANS: &str = "obs_export_spans_total";
 pub(crate) const EXPORT_QUEUE: &str = "obs_export_queue_spans";
 pub(crate) const EXPORT_PUSHES: &str = "obs_export_pushes_total";
 pub(crate) const BUILD_INFO: &str = "obs_build_info";
+
+/// The bounds in seconds that the conventions name.
+pub(crate) const SECONDS: &[f64] = &[
+    0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92,
+];

@@ -9,11 +9,7 @@ use obs_metrics::OTHER;
 use opentelemetry::Context;
 use tokio::time::Instant;
 
-use crate::{
-    calls::{Outcome, Timed},
-    shared::Shared,
-    span::{CallSpan, Ending},
-};
+use crate::{calls::Timed, outcome::Outcome, shared::Shared, span::CallSpan, told::Ending};
 
 /// One call. It is counted when it ends, and as cancelled when it is dropped before.
 #[derive(Debug)]

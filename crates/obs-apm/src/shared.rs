@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc};
 use obs_core::AttemptListener;
 use obs_metrics::Metrics;
 use opentelemetry::{
-    InstrumentationScope, KeyValue,
+    KeyValue,
     global::{self, BoxedTracer},
     trace::TracerProvider,
 };
@@ -14,10 +14,9 @@ use crate::{
     Conventions,
     attempts::Attempts,
     calls::Calls,
-    init,
-    layer::{Setup, Spans},
-    names,
-    spans::Spanning,
+    init, names,
+    setup::{Setup, Spans},
+    spans::{Spanning, scope},
     stats::Stats,
     telemetry::Telemetry,
 };
@@ -109,11 +108,4 @@ pub(crate) fn tracer(telemetry: &Telemetry) -> Option<Arc<BoxedTracer>> {
     let traces = telemetry.tracer_provider()?;
     let tracer = traces.tracer_with_scope(scope());
     Some(Arc::new(BoxedTracer::new(Box::new(tracer))))
-}
-
-/// One for the whole workspace: labels do not tell scopes apart.
-pub(crate) fn scope() -> InstrumentationScope {
-    InstrumentationScope::builder(obs_metrics::SCOPE)
-        .with_version(env!("CARGO_PKG_VERSION"))
-        .build()
 }

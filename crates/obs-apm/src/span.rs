@@ -6,7 +6,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use obs_core::{CacheStatus, Call, Finish, Journal, LlmRequest, Report, Usage};
+use obs_core::{Call, Finish, Journal, LlmRequest, Report, Usage};
 use opentelemetry::{
     Context, KeyValue,
     trace::{SpanBuilder, SpanContext, SpanKind, Status, TraceContextExt, Tracer},
@@ -16,13 +16,12 @@ use tokio::time::Instant;
 use crate::{
     after,
     asked::{self, Asked},
-    calls::Outcome,
     capture::Captured,
     events::{self, Event},
     keep::{Judged, Tail},
     names,
-    spans::{Spanning, from_traceparent, to_traceparent},
-    told::{self, Answered},
+    spans::{Spanning, to_traceparent},
+    told::{self, Answered, Ending, link},
 };
 
 /// The span of one call. Processors and exporters are others' code: a panic in them costs the span, and never the call.
@@ -55,15 +54,6 @@ enum To {
     Span,
     /// It is not, and is made afterwards if the rule wants it. With the parent.
     Tail(Arc<Tail>, SpanContext),
-}
-
-/// How a call ended, as its span tells it.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Ending {
-    pub(crate) outcome: Outcome,
-    pub(crate) error: Option<&'static str>,
-    pub(crate) fault: Option<&'static str>,
-    pub(crate) at: Instant,
 }
 
 impl CallSpan {
@@ -278,19 +268,4 @@ impl Recording {
         });
         events::of(report, committed)
     }
-}
-
-impl Ending {
-    pub(crate) const fn has_failed(&self) -> bool {
-        matches!(self.outcome, Outcome::Error | Outcome::Timeout)
-    }
-}
-
-/// To the call that did the work, if that is another one.
-pub(crate) fn link(report: &Report) -> Option<SpanContext> {
-    let coalesced = |status| matches!(status, CacheStatus::Coalesced | CacheStatus::Miss);
-    let note = report.cache.as_ref();
-    let origin = report.origin.as_ref()?;
-    note.filter(|note| coalesced(note.status))
-        .and_then(|_| from_traceparent(origin))
 }

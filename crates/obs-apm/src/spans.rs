@@ -3,7 +3,7 @@
 use std::{collections::HashMap, fmt, sync::Arc, time::SystemTime};
 
 use opentelemetry::{
-    KeyValue, Value,
+    InstrumentationScope, KeyValue, Value,
     global::BoxedTracer,
     trace::{SpanContext, SpanId, TraceFlags, TraceId, TraceState},
 };
@@ -84,6 +84,13 @@ pub(crate) fn from_traceparent(text: &str) -> Option<SpanContext> {
     let flags = TraceFlags::new(flags);
     let span = SpanContext::new(trace, span, flags, false, TraceState::default());
     span.is_valid().then_some(span)
+}
+
+/// One for the whole workspace: labels do not tell scopes apart.
+pub(crate) fn scope() -> InstrumentationScope {
+    InstrumentationScope::builder(obs_metrics::SCOPE)
+        .with_version(env!("CARGO_PKG_VERSION"))
+        .build()
 }
 
 #[cfg(test)]

@@ -1,9 +1,10 @@
 //! What is known of a call when it has ended, as a span tells it.
 
-use obs_core::{Attempt, Finish, Outcome as AttemptOutcome, Report, Usage};
-use opentelemetry::{Array, KeyValue, StringValue, Value};
+use obs_core::{Attempt, CacheStatus, Finish, Outcome as AttemptOutcome, Report, Usage};
+use opentelemetry::{Array, KeyValue, StringValue, Value, trace::SpanContext};
+use tokio::time::Instant;
 
-use crate::{Conventions, calls::Outcome, names, span::Ending};
+use crate::{Conventions, names, outcome::Outcome, spans::from_traceparent};
 
 /// What the answer said of itself.
 #[derive(Clone, Debug, Default)]
@@ -14,6 +15,15 @@ pub(crate) struct Answered {
     pub(crate) finish: Option<Finish>,
     /// Seconds.
     pub(crate) first_chunk: Option<f64>,
+}
+
+/// How a call ended, as its span tells it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ending {
+    pub(crate) outcome: Outcome,
+    pub(crate) error: Option<&'static str>,
+    pub(crate) fault: Option<&'static str>,
+    pub(crate) at: Instant,
 }
 
 /// Attributes, of which some are not known.
@@ -45,6 +55,12 @@ impl Attributes {
             Value::Array(Array::String(reasons))
         });
         self.add(names::FINISH_REASONS, reasons);
+    }
+}
+
+impl Ending {
+    pub(crate) const fn has_failed(&self) -> bool {
+        matches!(self.outcome, Outcome::Error | Outcome::Timeout)
     }
 }
 
@@ -132,4 +148,13 @@ const fn error_of(outcome: AttemptOutcome) -> &'static str {
         AttemptOutcome::TimedOut => "timeout",
         _ => "cancelled",
     }
+}
+
+/// To the call that did the work, if that is another one.
+pub(crate) fn link(report: &Report) -> Option<SpanContext> {
+    let coalesced = |status| matches!(status, CacheStatus::Coalesced | CacheStatus::Miss);
+    let note = report.cache.as_ref();
+    let origin = report.origin.as_ref()?;
+    note.filter(|note| coalesced(note.status))
+        .and_then(|_| from_traceparent(origin))
 }
