@@ -16,7 +16,7 @@ use fred::{
 };
 
 use crate::{
-    Redis,
+    ConfigError, Redis,
     breaker::{Breaker, Told},
     client::{Link, Servers},
     cluster::Cluster,
@@ -38,11 +38,6 @@ pub struct Builder {
     pub(crate) budget: Duration,
     pub(crate) max_value_bytes: usize,
 }
-
-/// Settings that cannot be used. The message says which, and what would be right; it never holds the URL, in which
-/// there may be a password.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ConfigError(String);
 
 impl Builder {
     pub(crate) fn new(url: &str) -> Self {
@@ -130,7 +125,9 @@ impl Builder {
             ("max_queued", self.max_queued == 0),
         ] {
             if is_zero {
-                return Err(ConfigError(format!("{name} is zero: it has to be more")));
+                return Err(ConfigError::new(format!(
+                    "{name} is zero: it has to be more"
+                )));
             }
         }
         let Url {
@@ -142,7 +139,7 @@ impl Builder {
             config.tls = Some(tls::connector(self.ca_file.as_deref())?.into());
         } else if self.ca_file.is_some() {
             let help = "a ca file is given, but the url is one without tls: write rediss://";
-            return Err(ConfigError(help.into()));
+            return Err(ConfigError::new(help.into()));
         }
         // The first attempt counts as any other: a server that comes later is connected to.
         config.fail_fast = false;
@@ -155,7 +152,7 @@ impl Builder {
             max_queued: self.max_queued,
         };
         let max_queued = self.max_queued;
-        let bad = |error: Error| ConfigError(error.details().to_owned());
+        let bad = |error: Error| ConfigError::new(error.details().to_owned());
         let told = Arc::<Told>::default();
         let breaker = Breaker::new(masked.clone(), told.clone());
         let servers = match &clients.config.server {
@@ -268,16 +265,6 @@ impl Clients {
     }
 }
 
-impl ConfigError {
-    pub(crate) fn new(message: String) -> Self {
-        Self(message)
-    }
-
-    pub(crate) fn url(cause: &str) -> Self {
-        Self(format!("redis url: {cause}"))
-    }
-}
-
 /// The URL may hold a password.
 impl fmt::Debug for Builder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -293,11 +280,3 @@ impl fmt::Debug for Builder {
             .finish()
     }
 }
-
-impl fmt::Display for ConfigError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for ConfigError {}

@@ -30,6 +30,7 @@ mod builder;
 mod client;
 mod cluster;
 mod command;
+mod config_error;
 mod fault;
 mod lane;
 mod node;
@@ -42,10 +43,6 @@ mod url;
 mod watch;
 
 pub use self::{
-    breaker::State,
-    builder::{Builder, ConfigError},
-    client::Redis,
-    fault::Fault,
-    stats::Stats,
-    watch::Change,
+    breaker::State, builder::Builder, client::Redis, config_error::ConfigError, fault::Fault,
+    stats::Stats, watch::Change,
 };
