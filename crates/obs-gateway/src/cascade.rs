@@ -1,11 +1,13 @@
 //! Cheap answers that somebody looks at.
-use std::sync::Arc;
+use std::{future, sync::Arc};
 
-use obs_core::{Call, Error, LlmRequest, LlmResponse};
+use futures_util::future::Either;
+use obs_core::{BoxError, Call, Commit, Error, LlmRequest, LlmResponse};
 use obs_router::{
-    AllOf, Both, Check, Checked, Consistency, Parses, Policy, Refusals, RouterLayer, Seen,
+    AllOf, AskedSchema, Check, Consistency, ConsistencyFuture, Judge, Margin, Parses, Policy,
+    Refusals, RouterLayer, Seen, Verdict,
 };
-use tower::{Layer, util::BoxCloneSyncService};
+use tower::{Layer, Service, util::BoxCloneSyncService};
 
 use crate::settings::Judging;
 
@@ -13,8 +15,15 @@ use crate::settings::Judging;
 #[derive(Clone, Debug)]
 pub(crate) struct Cascade {
     checks: Option<Arc<AllOf>>,
+    schemas: Option<AskedSchema>,
     /// The same question is asked twice.
     asks_again: bool,
+}
+
+/// Those of one endpoint. What costs least comes first.
+struct Judges<S> {
+    cascade: Cascade,
+    again: Option<Consistency<S>>,
 }
 
 impl Cascade {
@@ -29,12 +38,15 @@ impl Cascade {
                 Judging::Refusal => checks.and(Refusals::new()),
                 Judging::Cut => checks.and(cut),
                 Judging::Json => checks.and(Parses::json()),
-                Judging::Consistency => checks,
+                Judging::Margin(least) => checks.and(Margin::at_least(*least)),
+                Judging::Schema | Judging::Consistency => checks,
             };
         }
+        let has = |judge| judges.contains(&judge);
         Some(Self {
             checks: (!checks.is_empty()).then(|| Arc::new(checks)),
-            asks_again: judges.contains(&Judging::Consistency),
+            schemas: has(Judging::Schema).then(AskedSchema::new),
+            asks_again: has(Judging::Consistency),
         })
     }
 
@@ -49,19 +61,49 @@ impl Cascade {
         Res: LlmResponse + Send + 'static,
         P: Policy<R> + Send + Sync + 'static,
     {
-        let checks = self.checks.clone();
-        let checked = checks.map(|checks| Checked::new(move |seen: &Seen| checks.accepts(seen)));
-        let again = self.asks_again.then(|| Consistency::new(inner.clone()));
-        match (checked, again) {
-            (Some(checked), Some(again)) => {
-                let judge = Both::new(checked, again);
-                BoxCloneSyncService::new(router.judged_by(judge).layer(inner))
-            }
-            (Some(checked), None) => {
-                BoxCloneSyncService::new(router.judged_by(checked).layer(inner))
-            }
-            (None, Some(again)) => BoxCloneSyncService::new(router.judged_by(again).layer(inner)),
-            (None, None) => BoxCloneSyncService::new(router.layer(inner)),
+        let judges = Judges {
+            cascade: self.clone(),
+            again: self.asks_again.then(|| Consistency::new(inner.clone())),
+        };
+        BoxCloneSyncService::new(router.judged_by(judges).layer(inner))
+    }
+
+    /// Whether those accept it who need no second answer.
+    fn accepts<R: LlmRequest>(&self, request: &R, answer: &Seen) -> bool {
+        let checked = self.checks.as_ref();
+        let asked = self.schemas.as_ref();
+        checked.is_none_or(|checks| checks.accepts(answer))
+            && asked.is_none_or(|schemas| schemas.accepts(request, answer))
+    }
+}
+
+impl<S, R, Res> Judge<R, Res> for Judges<S>
+where
+    R: LlmRequest + Clone + Send + 'static,
+    Res: LlmResponse + Send + 'static,
+    S: Service<Call<R>, Response = Res> + Clone + Send + 'static,
+    S::Future: Send,
+    S::Error: Into<BoxError>,
+{
+    const COMMIT: Commit = Commit::Complete;
+
+    type Future = Either<future::Ready<Verdict>, ConsistencyFuture>;
+
+    /// Where only a schema could speak against an answer, one is held back only if a schema is asked for.
+    fn commit(&self, call: &Call<R>) -> Commit {
+        let sees_all = self.cascade.checks.is_some() || self.again.is_some();
+        match sees_all || call.request.answer_schema().is_some() {
+            true => Commit::Complete,
+            false => Commit::Head,
+        }
+    }
+
+    fn judge(&self, call: &Call<R>, answer: &Res) -> Self::Future {
+        let seen = Seen::of(answer).filter(|seen| !seen.goes_on);
+        let will_do = seen.is_none_or(|seen| self.cascade.accepts(&call.request, &seen));
+        match &self.again {
+            Some(again) if will_do => Either::Right(again.judge(call, answer)),
+            _ => Either::Left(future::ready(Verdict::of(will_do))),
         }
     }
 }

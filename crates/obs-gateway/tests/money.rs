@@ -230,7 +230,7 @@ fn bad_judges_and_amounts_are_refused_with_what_would_be_right() {
         (
             "OBS_ROUTER_CASCADE",
             "refusal,truth",
-            "refusal, cut, json and consistency",
+            "refusal, cut, json, schema, margin:0.7",
         ),
         ("OBS_BUDGET_USD_PER_HOUR", "0", "dollars above zero"),
         ("OBS_BUDGET_DEGRADE_FROM", "2", "from 0 to 1"),

@@ -18,7 +18,7 @@ pub struct Budget {
 }
 
 /// Who looks at cheap answers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Judging {
     /// Refusals, errors and empty answers are not good enough.
     Refusal,
@@ -26,6 +26,11 @@ pub enum Judging {
     Cut,
     /// Nor are those that are no JSON.
     Json,
+    /// Nor are those that do not obey the JSON Schema that their request asks for.
+    Schema,
+    /// Nor are those of which the model was less sure: by how much the tokens were likelier than the next likeliest ones, on average, in
+    /// natural logarithms, where the provider tells.
+    Margin(f32),
     /// Nor are those that a second answer does not agree with.
     Consistency,
 }
@@ -39,11 +44,17 @@ pub(super) fn judges(text: &str) -> Result<Vec<Judging>, String> {
         "refusal" => Ok(Judging::Refusal),
         "cut" => Ok(Judging::Cut),
         "json" => Ok(Judging::Json),
+        "schema" => Ok(Judging::Schema),
         "consistency" => Ok(Judging::Consistency),
-        _ => Err(
-            "expected off, or some of refusal, cut, json and consistency, with commas between them"
-                .into(),
-        ),
+        other => {
+            let least = other.strip_prefix("margin:").and_then(|of| of.parse().ok());
+            let least = least.filter(|least: &f32| least.is_finite() && *least >= 0.0);
+            least.map(Judging::Margin).ok_or_else(|| {
+                "expected off, or some of refusal, cut, json, schema, margin:0.7 (a number from 0 up) and consistency, with commas \
+                 between them"
+                    .into()
+            })
+        }
     };
     text.split(',').map(judge).collect()
 }

@@ -62,8 +62,10 @@ pub(super) const SCALARS: [Scalar; 36] = [
     scalar(
         "router.cascade",
         "off",
-        "Who looks at answers before they go out, and has the next route asked for bad ones: off, or some of refusal, cut, json and \
-         consistency (asks twice), with commas; streams are held back to their end",
+        "Who looks at answers before they go out, and has the next route asked for bad ones: off, or some of refusal, cut, json, schema \
+         (the JSON Schema that the request asks for), margin:N (least distance to the next likeliest tokens, in natural logarithms, where the \
+         provider tells it) and consistency (asks twice), with commas; streams are held back to their end, with schema alone only those that \
+         ask for one",
         |s, v| put(&mut s.router.cascade, super::super::budget::judges(v)),
     ),
     unset(
