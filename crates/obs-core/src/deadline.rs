@@ -77,7 +77,7 @@ impl Deadline {
             true => late,
             false => late.and_then(|late| late.checked_add(grace)),
         };
-        self.bound(late, end);
+        self.own = self.own.earlier(Bounds { late, end });
     }
 
     /// For a call that others may join: as this one, until [`extend`](Self::extend)ed.
@@ -94,6 +94,13 @@ impl Deadline {
         }
     }
 
+    /// This deadline, if its moments may move away, to be asked again; `None`: what it says now it will say for ever.
+    #[inline]
+    #[must_use]
+    pub fn moving(&self) -> Option<Box<Self>> {
+        self.callers.as_ref().map(|_| Box::new(self.clone()))
+    }
+
     /// One more caller: the shared call goes on for as long as it wants. Ceilings inside stay where they are.
     pub fn extend(&self, caller: &Self) {
         if let Some(callers) = &self.callers {
@@ -105,14 +112,20 @@ impl Deadline {
     #[inline]
     #[must_use]
     pub fn end(&self) -> Option<Instant> {
-        self.bounds().end
+        match &self.callers {
+            None => self.own.end, // most calls are shared with nobody
+            Some(_) => self.bounds().end,
+        }
     }
 
     /// When the call is late, which is not after its end; `None`: never.
     #[inline]
     #[must_use]
     pub fn late(&self) -> Option<Instant> {
-        self.bounds().late
+        match &self.callers {
+            None => self.own.late,
+            Some(_) => self.bounds().late,
+        }
     }
 
     /// Whether the call is late by now.
@@ -145,22 +158,11 @@ impl Deadline {
         }
     }
 
-    #[inline]
     fn bounds(&self) -> Bounds {
-        let callers = self.callers.as_ref().map(|c| lock(c).bounds());
-        let Bounds { late, end } = callers.unwrap_or_default();
-        Bounds {
-            late: earlier(self.own.late, late),
-            end: earlier(self.own.end, end),
+        match &self.callers {
+            None => self.own,
+            Some(callers) => self.own.earlier(lock(callers).bounds()),
         }
-    }
-
-    #[inline]
-    fn bound(&mut self, late: Option<Instant>, end: Option<Instant>) {
-        self.own = Bounds {
-            late: earlier(self.own.late, late),
-            end: earlier(self.own.end, end),
-        };
     }
 }
 
@@ -182,19 +184,23 @@ impl Callers {
 }
 
 impl Bounds {
+    #[inline]
+    fn earlier(self, other: Self) -> Self {
+        let earlier = |a: Option<Instant>, b: Option<Instant>| match (a, b) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        };
+        Self {
+            late: earlier(self.late, other.late),
+            end: earlier(self.end, other.end),
+        }
+    }
+
     fn later(self, other: Self) -> Self {
         let later = |a: Option<Instant>, b: Option<Instant>| Some(a?.max(b?));
         Self {
             late: later(self.late, other.late),
             end: later(self.end, other.end),
         }
-    }
-}
-
-#[inline]
-fn earlier(a: Option<Instant>, b: Option<Instant>) -> Option<Instant> {
-    match (a, b) {
-        (Some(a), Some(b)) => Some(a.min(b)),
-        (a, b) => a.or(b),
     }
 }

@@ -27,20 +27,11 @@ pin_project! {
 }
 
 impl<F, W> ResponseFuture<F, W> {
+    /// `None`: time was up before the call came.
     #[inline]
-    pub(crate) fn new(inner: F, watch: W) -> Self {
+    pub(crate) fn new(inner: Option<F>, watch: W) -> Self {
         Self {
-            inner: Some(inner),
-            alarm: Alarm::new(None),
-            armed: false,
-            watch: Some(watch),
-        }
-    }
-
-    /// Time was up before the call came.
-    pub(crate) fn expired(watch: W) -> Self {
-        Self {
-            inner: None,
+            inner,
             alarm: Alarm::new(None),
             armed: false,
             watch: Some(watch),
@@ -59,35 +50,41 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
         let watch = this.watch.as_mut().expect("polled after completion");
-        if let Some(inner) = this.inner.as_mut().as_pin_mut() {
-            if let Poll::Ready(result) = inner.poll(cx) {
+        let answer = match this.inner.as_mut().as_pin_mut() {
+            Some(inner) => inner.poll(cx),
+            None => Poll::Pending, // time was up before the call came
+        };
+        let result = match answer {
+            Poll::Ready(result) => {
                 this.inner.set(None);
                 if this.alarm.has_fired() {
                     watch.fired();
                 }
-                let result = match result {
+                match result {
                     Ok(mut res) => {
                         W::guard(this.watch, &mut res);
                         Ok(res)
                     }
                     Err(error) => Err(watch.failed(Error::from_any(error))),
-                };
-                *this.watch = None;
-                return Poll::Ready(result);
-            }
-            if !std::mem::replace(this.armed, true) {
-                this.alarm.as_mut().set(watch.next());
-            }
-            loop {
-                ready!(this.alarm.as_mut().poll(cx, || watch.next()));
-                if watch.is_up() {
-                    break;
                 }
-                this.alarm.as_mut().set(watch.next());
             }
-        }
-        let error = watch.cut(|| this.inner.set(None));
+            Poll::Pending => {
+                if this.inner.is_some() {
+                    if !std::mem::replace(this.armed, true) {
+                        this.alarm.as_mut().set(watch.next());
+                    }
+                    loop {
+                        ready!(this.alarm.as_mut().poll(cx, || watch.next()));
+                        if watch.is_up() {
+                            break;
+                        }
+                        this.alarm.as_mut().set(watch.next());
+                    }
+                }
+                Err(watch.cut(|| this.inner.set(None)))
+            }
+        };
         *this.watch = None;
-        Poll::Ready(Err(error))
+        Poll::Ready(result)
     }
 }

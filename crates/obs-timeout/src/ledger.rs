@@ -125,6 +125,10 @@ impl Entry {
         self.start
     }
 
+    pub(crate) const fn operation(&self) -> Operation {
+        self.operation
+    }
+
     /// Whether anybody wants to know how long it took.
     #[inline]
     pub(crate) fn is_timed(&self) -> bool {

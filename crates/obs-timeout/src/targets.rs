@@ -51,17 +51,10 @@ impl<V: Values> Targets<V> {
     /// Value by value: the model's, or else the operation's, or else the default.
     #[inline]
     pub(crate) fn of(&self, operation: Operation, model: &str, default: V) -> V {
-        let Some(said) = &self.0 else {
-            return default;
-        };
-        let model = said.models.get(model);
-        let operation = said.operations[operation.index()];
-        [model.copied(), operation]
-            .into_iter()
-            .flatten()
-            .chain([default])
-            .reduce(V::or)
-            .unwrap_or(default)
+        match &self.0 {
+            None => default,
+            Some(said) => said.of(operation, model, default),
+        }
     }
 
     fn said(&mut self) -> &mut Said<V> {
@@ -72,5 +65,18 @@ impl<V: Values> Targets<V> {
             })
         });
         Arc::make_mut(said)
+    }
+}
+
+impl<V: Values> Said<V> {
+    fn of(&self, operation: Operation, model: &str, default: V) -> V {
+        let model = self.models.get(model);
+        let operation = self.operations[operation.index()];
+        [model.copied(), operation]
+            .into_iter()
+            .flatten()
+            .chain([default])
+            .reduce(V::or)
+            .unwrap_or(default)
     }
 }

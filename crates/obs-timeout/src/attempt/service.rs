@@ -98,8 +98,8 @@ where
         let streams = call.request.streams();
         let trying = Trying::new(limits, start, context, streams, lesson);
         if trying.is_expired() {
-            return ResponseFuture::expired(trying);
+            return ResponseFuture::new(None, trying);
         }
-        ResponseFuture::new(self.inner.call(call), trying)
+        ResponseFuture::new(Some(self.inner.call(call)), trying)
     }
 }

@@ -18,12 +18,27 @@ pub struct Calls;
 #[derive(Clone, Copy, Debug)]
 pub struct Any;
 
-/// A call as it enters.
+/// A call as it enters. In parts, for what is only numbers is built where it is wanted and not moved about.
 #[derive(Debug)]
 pub struct Entering {
-    pub(super) limits: Limits,
     pub(super) operation: Operation,
-    pub(super) deadline: Deadline,
+    pub(super) times: Times,
+    pub(super) ties: Ties,
+}
+
+/// How long a call may take, and what that comes to.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Times {
+    pub(super) limits: Limits,
+    pub(super) late: Option<Instant>,
+    pub(super) end: Option<Instant>,
+}
+
+/// What a call has to do with others.
+#[derive(Debug)]
+pub(super) struct Ties {
+    /// Where to ask for both moments again, if they may move.
+    pub(super) moving: Option<Box<Deadline>>,
     /// Whom to tell that it is late.
     pub(super) journal: Option<Journal>,
     pub(super) id: Option<Arc<str>>,
@@ -34,6 +49,17 @@ pub trait Mode<Req> {
     fn enter(req: &mut Req, config: &Config, now: Instant) -> Entering;
 }
 
+impl Times {
+    #[inline]
+    fn new(limits: Limits, deadline: &Deadline) -> Self {
+        Self {
+            limits,
+            late: deadline.late(),
+            end: deadline.end(),
+        }
+    }
+}
+
 impl<Req> Mode<Req> for Any {
     #[inline]
     fn enter(_: &mut Req, config: &Config, now: Instant) -> Entering {
@@ -42,11 +68,13 @@ impl<Req> Mode<Req> for Any {
         let mut deadline = Deadline::default();
         deadline.narrow(now, limits.limit, limits.grace);
         Entering {
-            limits,
             operation,
-            deadline,
-            journal: None,
-            id: None,
+            times: Times::new(limits, &deadline),
+            ties: Ties {
+                moving: None,
+                journal: None,
+                id: None,
+            },
         }
     }
 }
@@ -59,11 +87,13 @@ impl<R: LlmRequest> Mode<Call<R>> for Calls {
         let context = &mut call.context;
         context.deadline.narrow(now, limits.limit, limits.grace);
         Entering {
-            limits,
             operation,
-            deadline: context.deadline.clone(),
-            journal: Some(context.journal.clone()),
-            id: context.id.clone(),
+            times: Times::new(limits, &context.deadline),
+            ties: Ties {
+                moving: context.deadline.moving(),
+                journal: Some(context.journal.clone()),
+                id: context.id.clone(),
+            },
         }
     }
 }

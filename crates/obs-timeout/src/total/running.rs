@@ -4,7 +4,10 @@ use std::marker::PhantomData;
 use obs_core::{Elapsed, Error, ErrorKind, Limit};
 use tokio::time::Instant;
 
-use super::{limits::Limits, mode::Entering};
+use super::{
+    limits::Limits,
+    mode::{Ties, Times},
+};
 use crate::{
     ledger::{Entry, Outcome},
     watch::Watch,
@@ -13,7 +16,8 @@ use crate::{
 /// One call under its limit, counted once.
 #[derive(Debug)]
 pub struct Running<M> {
-    call: Entering,
+    times: Times,
+    ties: Ties,
     late: bool,
     finished: bool,
     entry: Entry,
@@ -22,9 +26,10 @@ pub struct Running<M> {
 
 impl<M> Running<M> {
     #[inline]
-    pub(super) const fn new(call: Entering, entry: Entry) -> Self {
+    pub(super) const fn new(times: Times, ties: Ties, entry: Entry) -> Self {
         Self {
-            call,
+            times,
+            ties,
             late: false,
             finished: false,
             entry,
@@ -32,26 +37,38 @@ impl<M> Running<M> {
         }
     }
 
-    /// Whether there was no time left when it came.
     #[inline]
-    pub(super) fn is_expired(&self) -> bool {
-        self.call
-            .deadline
-            .end()
-            .is_some_and(|end| end <= self.entry.start())
+    fn late_at(&self) -> Option<Instant> {
+        match &self.ties.moving {
+            None => self.times.late,
+            Some(deadline) => deadline.late(),
+        }
     }
 
+    #[inline]
+    fn end_at(&self) -> Option<Instant> {
+        match &self.ties.moving {
+            None => self.times.end,
+            Some(deadline) => deadline.end(),
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        self.end_at().is_some_and(|end| end <= Instant::now())
+    }
+
+    #[cold]
     fn become_late(&mut self, now: Instant) {
         if std::mem::replace(&mut self.late, true) {
             return;
         }
-        if let Some(journal) = &self.call.journal {
+        if let Some(journal) = &self.ties.journal {
             journal.with(|report| report.late.get_or_insert(now).to_owned());
         }
         self.entry.late();
-        let Limits { limit, grace } = self.call.limits;
-        let id = self.call.id.as_deref().unwrap_or_default();
-        let operation = self.call.operation.as_str();
+        let Limits { limit, grace } = self.times.limits;
+        let id = self.ties.id.as_deref().unwrap_or_default();
+        let operation = self.entry.operation().as_str();
         let after = now - self.entry.start();
         if after < limit {
             // Its caller gave it less time than it may have here: nothing is wrong here.
@@ -86,13 +103,14 @@ impl<M> Running<M> {
     /// It may have become late before a timer was polled.
     #[inline]
     fn look(&mut self, now: Instant) {
-        if !self.late && self.call.deadline.late().is_some_and(|late| late < now) {
+        if !self.late && self.late_at().is_some_and(|late| late < now) {
             self.become_late(now);
         }
     }
 
+    #[cold]
     fn elapsed(&self) -> Error {
-        let Limits { limit, grace } = self.call.limits;
+        let Limits { limit, grace } = self.times.limits;
         let start = self.entry.start();
         if start.elapsed() < limit.saturating_add(grace) {
             Elapsed::of_deadline(start)
@@ -105,19 +123,19 @@ impl<M> Running<M> {
 impl<M> Watch for Running<M> {
     fn next(&self) -> Option<Instant> {
         if self.late {
-            self.call.deadline.end()
+            self.end_at()
         } else {
-            self.call.deadline.late()
+            self.late_at()
         }
     }
 
     fn is_up(&mut self) -> bool {
         self.become_late(Instant::now());
-        self.call.deadline.is_over()
+        self.is_over()
     }
 
     fn is_past(&mut self) -> bool {
-        let Some(end) = self.call.deadline.end() else {
+        let Some(end) = self.end_at() else {
             return false;
         };
         let now = Instant::now();
@@ -125,6 +143,7 @@ impl<M> Watch for Running<M> {
         end < now
     }
 
+    #[cold]
     fn fired(&mut self) {
         if !self.late {
             self.look(Instant::now());
@@ -142,12 +161,14 @@ impl<M> Watch for Running<M> {
         self.finished
     }
 
+    #[inline]
     fn complete(&mut self) {
         self.close(Outcome::Success);
     }
 
+    #[cold]
     fn failed(&mut self, error: Error) -> Error {
-        if error.kind() != ErrorKind::Timeout || !self.call.deadline.is_over() {
+        if error.kind() != ErrorKind::Timeout || !self.is_over() {
             self.close(Outcome::Success);
             return error;
         }
@@ -159,6 +180,7 @@ impl<M> Watch for Running<M> {
         }
     }
 
+    #[cold]
     fn cut(&mut self, drop_inner: impl FnOnce()) -> Error {
         drop_inner();
         self.become_late(Instant::now());

@@ -9,7 +9,12 @@ use obs_core::{BoxError, Error, Operation};
 use tokio::time::Instant;
 use tower_service::Service;
 
-use super::{CallLimits, Calls, limits::Limits, mode::Mode, running::Running};
+use super::{
+    CallLimits, Calls,
+    limits::Limits,
+    mode::{Entering, Mode},
+    running::Running,
+};
 use crate::{ResponseFuture, Stats, ledger::Ledger, targets::Targets, watch::Guard};
 
 /// The service that [`TimeoutLayer`](crate::TimeoutLayer) makes. Readiness is that of the service inside.
@@ -83,12 +88,16 @@ where
 
     fn call(&mut self, mut req: Req) -> Self::Future {
         let start = Instant::now();
-        let call = M::enter(&mut req, &self.config, start);
-        let entry = self.config.ledger.open(call.operation, start);
-        let running = Running::new(call, entry);
-        if running.is_expired() {
-            return ResponseFuture::expired(running);
+        let Entering {
+            operation,
+            times,
+            ties,
+        } = M::enter(&mut req, &self.config, start);
+        let entry = self.config.ledger.open(operation, start);
+        if times.end.is_some_and(|end| end <= start) {
+            return ResponseFuture::new(None, Running::new(times, ties, entry));
         }
-        ResponseFuture::new(self.inner.call(req), running)
+        let inner = self.inner.call(req);
+        ResponseFuture::new(Some(inner), Running::new(times, ties, entry))
     }
 }
