@@ -268,7 +268,9 @@ where
             return Err(NotCached::error());
         }
         let spare = spared.as_ref().map(|spared| spared.spare.clone());
-        let Aboard { waiter, own } = lookup.board(spare).expect("only a refresh is left out");
+        let Aboard { waiter, own } = lookup
+            .board(spare, None)
+            .expect("only a refresh is left out");
         Ok(State::Shared {
             waiter,
             own,

@@ -54,7 +54,9 @@ impl<St> CacheLayer<St> {
     ///
     /// Choose a time in which most answers are complete: who waits for another process has nothing of a stream before it
     /// is complete and kept. Its answer counts as coalesced. When the process that asks fails, or ends, another asks, at the
-    /// latest after this time; when the store fails, all do at once. Calls that say `no-cache`, and refreshes, wait for nobody.
+    /// latest after this time; when the store fails, all do at once. Calls that say `no-cache` wait for nobody.
+    /// A refresh is left to the process that has the lease, or has had it since: meanwhile the others give what they have, as
+    /// they may.
     ///
     /// # Panics
     ///

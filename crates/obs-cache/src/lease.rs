@@ -108,6 +108,30 @@ impl<St: Store> Turn<St> {
         }
     }
 
+    /// For a refresh of an answer that was made then: whether it is this process's turn. It is not while another asks, nor
+    /// when another has kept a newer one. With a fault of the store it is everybody's.
+    pub(crate) async fn take(&self, made: Timestamp) -> bool {
+        let Inner {
+            shared,
+            key,
+            time,
+            is_leased,
+            ..
+        } = &*self.0;
+        match ask(|| shared.store.lease(key, *time)).await {
+            Ok(true) => _ = is_leased.set(()),
+            Ok(false) => return false,
+            Err(fault) => {
+                shared.ledger.faults.count(fault);
+                return true;
+            }
+        }
+        // The lease may be free because there is an answer by now.
+        let now = shared.settings.clock.now();
+        let found = ask(|| shared.store.get_shared(key, now)).await;
+        !matches!(found, Ok(Some(entry)) if made < entry.created)
+    }
+
     /// The answer of another process is used.
     pub(crate) fn give(&self, entry: &Entry) {
         let now = self.0.shared.settings.clock.now();

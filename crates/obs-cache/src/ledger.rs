@@ -44,6 +44,8 @@ pub(crate) struct Refreshes {
     pub(crate) done: PerOperation<Count>,
     pub(crate) failed: PerOperation<Count>,
     pub(crate) dropped: PerOperation<Count>,
+    /// To another process.
+    pub(crate) left: PerOperation<Count>,
     /// Of all of these: set off before the answer's time was over.
     pub(crate) early: PerOperation<Count>,
 }
@@ -129,6 +131,7 @@ impl Ledger {
             refreshes: self.refreshes.done.sum(),
             refreshes_failed: self.refreshes.failed.sum(),
             refreshes_dropped: self.refreshes.dropped.sum(),
+            refreshes_left: self.refreshes.left.sum(),
             refreshes_early: self.refreshes.early.sum(),
             renewals: self.renewals.same.sum() + self.renewals.changed.sum(),
             renewals_changed: self.renewals.changed.sum(),

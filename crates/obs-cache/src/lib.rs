@@ -30,8 +30,8 @@
 //! place of an error saves that too, and the attempts that failed are still the call's own.
 //!
 //! Several processes ask each for itself, unless [`lease`](CacheLayer::lease) makes one of them ask and the others wait for
-//! what it keeps. They renew each for itself; over [`Tiered`], a stale answer is looked for in the far store first, so
-//! that one that another process has renewed is found.
+//! what it keeps; a refresh they leave to it. Over [`Tiered`], a stale answer is looked for in the far store first, so that one
+//! that another process has renewed is found.
 //!
 //! A request that is not [`cacheable`](obs_core::LlmRequest::cacheable) is treated as `no-store`.
 //!
@@ -62,7 +62,7 @@
 //! `cache_cancelled_total` (dropped, or out of time, before there was an answer), `cache_followers_failed_total`
 //! (waited for another's call, which failed), `cache_negative_total` (given a refusal of before). A call that fails is a miss of its oldest caller.
 //! `cache_hit_rate` is hits among hits and misses; `cache_cost_savings_usd` what the answers of hits had cost;
-//! `cache_bad_hits_total`, `cache_refreshes_total` (label `outcome`: done, failed, dropped) and
+//! `cache_bad_hits_total`, `cache_refreshes_total` (label `outcome`: done, failed, dropped, left to another process) and
 //! `cache_early_refreshes_total` (set off before the end) are no calls, and in none of the above.
 //! `cache_latency` (seconds, label `hit`) the time of look-up and decoding, `cache_hit_age` how old the stored answers were
 //! that were given, `cache_ttl` for how long those are good that are kept. `cache_renewals_total` (label `changed`) counts

@@ -34,6 +34,8 @@ pub(crate) struct Lookup<S, R, St> {
     pub(crate) learning: Option<Learning>,
     /// Whether a refresh would be before its time.
     pub(crate) early: bool,
+    /// When the answer was made that was given.
+    pub(crate) made: Timestamp,
 }
 
 /// Whether an equal call that is under way will do.
@@ -141,6 +143,7 @@ where
     }
 
     fn hit(&mut self, entry: &Entry, ended: Ended, status: CacheStatus) {
+        self.made = entry.created;
         let (saved, age) = (entry.paid.exact(), self.now.since(entry.created));
         self.tally.end_saving(ended, saved);
         self.tally.ledger().aged(self.tally.operation(), age);
@@ -200,8 +203,12 @@ where
     St: Store,
 {
     /// Joins the call that is under way for the same question, or makes one. `None`: there is one, and this would
-    /// be a refresh.
-    pub(crate) fn board(mut self, spare: Option<Spare>) -> Option<Aboard<S::Response, S, R>> {
+    /// be a refresh. With a `turn` that was taken already, it waits for no other process.
+    pub(crate) fn board(
+        mut self,
+        spare: Option<Spare>,
+        turn: Option<Turn<St>>,
+    ) -> Option<Aboard<S::Response, S, R>> {
         let status = match self.joining {
             Joining::Together | Joining::First => CacheStatus::Miss,
             Joining::Apart => {
@@ -220,16 +227,17 @@ where
         let (key, shared, learning) = (self.key, &self.shared, self.learning);
         let operation = self.call.request.operation();
         let mut own = Some((self.inner, self.call));
-        // Who wants it asked again, and a refresh, wait for no other process.
-        let is_leased = |_: &Duration| self.joining == Joining::Together;
-        let lease = shared.settings.lease.filter(is_leased);
+        // Who wants it asked again waits for no other process, and a refresh has not waited, or is not here.
+        let waits = |_: &Duration| self.joining == Joining::Together;
+        let lease = shared.settings.lease.filter(waits);
         let start = || {
             let (inner, mut call) = own.take().expect("starts once");
             call.context = flight::context(&call.context);
             let began = shared.settings.early.is_some().then(Instant::now);
             let (keeper, caller) = (shared.clone(), shared.clone());
-            let turn = lease.map(|time| Turn::new(shared.clone(), key, operation, time));
-            let (giver, waiting) = (turn.clone(), turn.clone());
+            let waiting = lease.map(|time| Turn::new(shared.clone(), key, operation, time));
+            let turn = turn.or_else(|| waiting.clone());
+            let giver = turn.clone();
             Plan {
                 context: call.context.clone(),
                 capacity: shared.settings.max_entry_bytes,

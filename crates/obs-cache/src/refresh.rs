@@ -2,15 +2,17 @@
 use std::{fmt, future::poll_fn, sync::Arc, time::Duration};
 
 use obs_core::{
-    Background, BoxError, Call, CallContext, Deadline, Key, LlmRequest, Purpose, Replay,
+    Background, BoxError, Call, CallContext, Deadline, Key, LlmRequest, Operation, Purpose, Replay,
 };
 use quick_cache::sync::Cache;
 use tower_service::Service;
 
 use crate::{
     Store, Timestamp,
+    lease::Turn,
     ledger::Tally,
     lookup::{Aboard, Joining, Lookup},
+    service::Shared,
 };
 
 /// Keys that are remembered as refreshed of late. Should there be more, the least used are refreshed sooner.
@@ -91,30 +93,58 @@ where
         self.call.context = context(&self.call.context, settings.refresh_limit);
         self.tally = Tally::uncounted(shared.ledger.clone(), operation);
         self.joining = Joining::First;
-        let Some(Aboard { mut waiter, .. }) = self.board(None) else {
-            return;
-        };
-        let keeper = shared.clone();
-        let work = async move {
-            let counts = &keeper.ledger.refreshes;
-            match poll_fn(|cx| waiter.poll(cx)).await {
-                Ok(_) => {
-                    keeper.resting.forget(&key);
-                    counts.done[operation].inc();
-                }
-                Err(error) => {
-                    tracing::debug!(%error, kind = %error.kind(), "a refresh failed");
-                    counts.failed[operation].inc();
-                }
-            }
-        };
         let counts = &shared.ledger.refreshes;
+        let spawned = match settings.lease {
+            None => {
+                let Some(aboard) = self.board(None, None) else {
+                    return;
+                };
+                background.spawn(follow(aboard, shared.clone(), key, operation))
+            }
+            Some(time) => background.spawn(self.refresh_in_turn(time)),
+        };
         if early {
             counts.early[operation].inc();
         }
-        if background.spawn(work).is_err() {
+        if spawned.is_err() {
             shared.resting.forget(&key);
             counts.dropped[operation].inc();
+        }
+    }
+
+    /// The same where processes share a lease: only one of them asks.
+    async fn refresh_in_turn(self, time: Duration) {
+        let (shared, key, operation) = (self.shared.clone(), self.key, self.tally.operation());
+        let turn = Turn::new(shared.clone(), key, operation, time);
+        if !turn.take(self.made).await {
+            shared.ledger.refreshes.left[operation].inc();
+            return;
+        }
+        if let Some(aboard) = self.board(None, Some(turn)) {
+            follow(aboard, shared, key, operation).await;
+        }
+    }
+}
+
+/// Waits for a refresh, and counts how it ends.
+async fn follow<T, S, R, St>(
+    aboard: Aboard<T, S, R>,
+    shared: Arc<Shared<St>>,
+    key: Key,
+    operation: Operation,
+) where
+    T: Replay,
+{
+    let Aboard { mut waiter, .. } = aboard;
+    let counts = &shared.ledger.refreshes;
+    match poll_fn(|cx| waiter.poll(cx)).await {
+        Ok(_) => {
+            shared.resting.forget(&key);
+            counts.done[operation].inc();
+        }
+        Err(error) => {
+            tracing::debug!(%error, kind = %error.kind(), "a refresh failed");
+            counts.failed[operation].inc();
         }
     }
 }

@@ -118,13 +118,15 @@ where
                 (shared.alone(), None)
             }
         };
+        let now = shared.settings.clock.now();
         let lookup = Lookup {
             inner: self.inner.clone(),
             key: shared.settings.key_of(&call, derived),
             learning: shared.settings.learning(&call),
             early: false,
+            made: now,
             call,
-            now: shared.settings.clock.now(),
+            now,
             joining,
             shared: shared.clone(),
             tally,

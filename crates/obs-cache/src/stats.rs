@@ -37,6 +37,8 @@ pub struct Stats {
     pub refreshes_failed: u64,
     /// Refreshes that there was no room for.
     pub refreshes_dropped: u64,
+    /// Refreshes that were left to another process, which had the [`lease`](crate::CacheLayer::lease).
+    pub refreshes_left: u64,
     /// Refreshes, of whatever end, that were set off before the time of the answer was over.
     pub refreshes_early: u64,
     /// Shared calls that waited for another process ([`lease`](crate::CacheLayer::lease)).

@@ -43,6 +43,12 @@ pub trait Store: Clone + Send + Sync + 'static {
     /// polled.
     fn get(&self, key: &Key, now: Timestamp) -> Self::Get;
 
+    /// The same, where another process may have kept a newer one: not from memory in front of what is shared, which takes over
+    /// what is found. By default as [`get`](Self::get).
+    fn get_shared(&self, key: &Key, now: Timestamp) -> Self::Get {
+        self.get(key, now)
+    }
+
     /// Keeps an entry, over one that is there already. It neither waits nor fails: a store that needs time queues,
     /// drops when the queue is full, and counts that.
     fn put(&self, key: &Key, entry: Entry, now: Timestamp);

@@ -101,6 +101,7 @@ impl Ledger {
                 ("done", &all.done),
                 ("failed", &all.failed),
                 ("dropped", &all.dropped),
+                ("left", &all.left),
             ] {
                 for operation in Operation::ALL {
                     let outcome = KeyValue::new("outcome", outcome);

@@ -14,6 +14,7 @@ type Get = Pin<Box<dyn Future<Output = Result<Option<Entry>, StoreError>> + Send
 
 trait AnyStore: Send + Sync {
     fn get(&self, key: &Key, now: Timestamp) -> Get;
+    fn get_shared(&self, key: &Key, now: Timestamp) -> Get;
     fn put(&self, key: &Key, entry: Entry, now: Timestamp);
     fn remove(&self, key: &Key);
     fn delete(&self, key: &Key) -> Pending<()>;
@@ -38,6 +39,10 @@ impl BoxStore {
 impl<S: Store> AnyStore for S {
     fn get(&self, key: &Key, now: Timestamp) -> Get {
         Box::pin(Store::get(self, key, now))
+    }
+
+    fn get_shared(&self, key: &Key, now: Timestamp) -> Get {
+        Box::pin(Store::get_shared(self, key, now))
     }
 
     fn put(&self, key: &Key, entry: Entry, now: Timestamp) {
@@ -90,6 +95,10 @@ impl Store for BoxStore {
 
     fn get(&self, key: &Key, now: Timestamp) -> Get {
         self.0.get(key, now)
+    }
+
+    fn get_shared(&self, key: &Key, now: Timestamp) -> Get {
+        self.0.get_shared(key, now)
     }
 
     fn put(&self, key: &Key, entry: Entry, now: Timestamp) {

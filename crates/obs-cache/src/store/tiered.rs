@@ -49,8 +49,8 @@ pin_project! {
         Far {
             #[pin]
             get: F,
-            // Kept, but no longer fresh: the other store may have a newer one.
-            stale: Option<Entry>,
+            // What is in memory: the other store may have a newer one.
+            had: Option<Entry>,
             key: Key,
             near: Near,
             now: Timestamp,
@@ -114,34 +114,47 @@ impl<S: Store> Tiered<S> {
     fn is_near_of_use(&self, key: &Key) -> bool {
         self.changes.is_none() || self.far.sees_changes(key)
     }
+
+    /// What memory has, where it is of use.
+    fn find(&self, key: &Key, now: Timestamp) -> Option<Entry> {
+        self.empty_after_a_loss();
+        match self.is_near_of_use(key) {
+            true => self.near.find(key, now),
+            false => None,
+        }
+    }
+
+    fn get_far(&self, key: &Key, now: Timestamp, had: Option<Entry>) -> TieredGet<S::Get> {
+        let near = match &self.changes {
+            _ if !self.is_near_of_use(key) => Near::No,
+            None => Near::Yes(self.near.clone()),
+            Some(changes) => Near::Unless(self.near.clone(), changes.clone(), changes.of(key)),
+        };
+        let state = State::Far {
+            get: self.far.get(key, now),
+            had,
+            key: *key,
+            near,
+            now,
+        };
+        TieredGet { state }
+    }
 }
 
 impl<S: Store> Store for Tiered<S> {
     type Get = TieredGet<S::Get>;
 
     fn get(&self, key: &Key, now: Timestamp) -> Self::Get {
-        self.empty_after_a_loss();
-        let is_of_use = self.is_near_of_use(key);
-        let near = match &self.changes {
-            _ if !is_of_use => Near::No,
-            None => Near::Yes(self.near.clone()),
-            Some(changes) => Near::Unless(self.near.clone(), changes.clone(), changes.of(key)),
-        };
-        let found = match is_of_use {
-            true => self.near.find(key, now),
-            false => None,
-        };
-        let state = match found {
-            Some(entry) if now < entry.fresh_until => State::Near { found: Some(entry) },
-            stale => State::Far {
-                get: self.far.get(key, now),
-                stale,
-                key: *key,
-                near,
-                now,
+        match self.find(key, now) {
+            Some(entry) if now < entry.fresh_until => TieredGet {
+                state: State::Near { found: Some(entry) },
             },
-        };
-        TieredGet { state }
+            stale => self.get_far(key, now, stale),
+        }
+    }
+
+    fn get_shared(&self, key: &Key, now: Timestamp) -> Self::Get {
+        self.get_far(key, now, self.find(key, now))
     }
 
     fn put(&self, key: &Key, entry: Entry, now: Timestamp) {
@@ -217,20 +230,20 @@ where
             StateProj::Near { found } => Poll::Ready(Ok(found.take())),
             StateProj::Far {
                 get,
-                stale,
+                had,
                 key,
                 near,
                 now,
             } => {
                 let found = ready!(get.poll(cx));
-                Poll::Ready(match (found, stale.take()) {
-                    (Ok(Some(far)), stale) => {
-                        if stale.is_none_or(|stale| stale.created < far.created) {
+                Poll::Ready(match (found, had.take()) {
+                    (Ok(Some(far)), had) => {
+                        if had.is_none_or(|had| had.created < far.created) {
                             near.keep(key, &far, *now);
                         }
                         Ok(Some(far))
                     }
-                    (_, Some(stale)) => Ok(Some(stale)),
+                    (_, Some(had)) => Ok(Some(had)),
                     (nothing, None) => nothing,
                 })
             }

@@ -262,6 +262,150 @@ async fn without_it_every_process_asks() {
     second.await.unwrap().unwrap();
 }
 
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// Gateways that renew answers of ten minutes in the background, each with memory in front of what they share.
+struct Renewing {
+    common: Common,
+    wall: Wall,
+    gateways: Vec<(Cache<Mocked, Tiered<Common>>, Handle)>,
+    background: Background,
+}
+
+impl Renewing {
+    fn new(set: impl Fn(CacheLayer<Tiered<Common>>) -> CacheLayer<Tiered<Common>>) -> Self {
+        let (common, wall) = (Common::default(), Wall::new());
+        let background = Background::new(9);
+        let gateway = |process| {
+            let store = Tiered::new(Memory::new(1 << 20), common.of(process));
+            let layer = layer(store).ttl(10 * MINUTE).clock(wall.clock());
+            let layer = layer.stale_while_revalidate(5 * MINUTE, background.clone());
+            around(&set(layer.lease(10 * SECOND)))
+        };
+        Self {
+            gateways: (1..=2).map(gateway).collect(),
+            common,
+            wall,
+            background,
+        }
+    }
+
+    async fn ask(&self, at: usize) -> (String, Option<CacheStatus>) {
+        let call = req(false);
+        let journal = call.journal();
+        let answer = self.gateways[at].0.clone().oneshot(call).await.unwrap();
+        // The clock is paused: what can be done without it is done then.
+        tokio::time::sleep(SECOND / 100).await;
+        (told(&answer).to_owned(), status(&journal))
+    }
+
+    /// Both have it.
+    async fn keep(&mut self, answer: &str) {
+        let asked = tokio::spawn(self.gateways[0].0.clone().oneshot(req(false)));
+        next(&mut self.gateways[0].1)
+            .await
+            .send_response(whole(answer));
+        asked.await.unwrap().unwrap();
+        for at in 0..2 {
+            assert_eq!(self.ask(at).await, (answer.into(), Some(CacheStatus::Hit)));
+        }
+    }
+
+    fn is_asked(&mut self, at: usize) -> Option<tower_test::mock::SendResponse<Chat>> {
+        let request = self.gateways[at].1.next_request().now_or_never();
+        request.map(|request| request.unwrap().1)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_process_refreshes_and_the_others_give_what_they_have_meanwhile() {
+    let mut both = Renewing::new(|layer| layer);
+    both.keep("old").await;
+    both.wall.advance(11 * MINUTE);
+    let stale = ("old".to_owned(), Some(CacheStatus::Stale));
+    assert_eq!(both.ask(0).await, stale);
+    let refresh = both.is_asked(0).expect("it refreshes");
+    assert_eq!(both.common.leases(), 1);
+    for _ in 0..3 {
+        assert_eq!(both.ask(1).await, stale, "at once");
+    }
+    assert!(both.is_asked(1).is_none(), "the other does not");
+    // Who wants nothing stale waits for it there too.
+    let fresh = req(false).cache(CacheDirectives::default().max_age(MINUTE));
+    let fresh = tokio::spawn(both.gateways[1].0.clone().oneshot(fresh));
+    tokio::time::sleep(SECOND).await;
+    refresh.send_response(whole("new"));
+    assert_eq!(told(&fresh.await.unwrap().unwrap()), "new");
+    for at in 0..2 {
+        assert_eq!(both.ask(at).await, ("new".into(), Some(CacheStatus::Hit)));
+        assert!(both.is_asked(at).is_none());
+    }
+    assert_eq!((both.common.leases(), both.background.in_flight()), (0, 0));
+    let stats = [0, 1].map(|at| both.gateways[at].0.stats());
+    assert_eq!([stats[0].refreshes, stats[0].refreshes_left], [1, 0]);
+    assert_eq!([stats[1].refreshes, stats[1].refreshes_left], [0, 1]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refresh_that_fails_leaves_it_to_another_process() {
+    let mut both = Renewing::new(|layer| layer);
+    both.keep("old").await;
+    both.wall.advance(11 * MINUTE);
+    both.ask(0).await;
+    let down = Error::new(ErrorKind::Upstream, "down");
+    both.is_asked(0).expect("it refreshes").send_error(down);
+    tokio::time::sleep(SECOND).await;
+    assert_eq!(both.common.leases(), 0);
+    both.ask(1).await;
+    both.is_asked(1)
+        .expect("it refreshes")
+        .send_response(whole("new"));
+    tokio::time::sleep(SECOND).await;
+    assert_eq!(both.ask(0).await, ("new".into(), Some(CacheStatus::Hit)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_early_refresh_by_another_process_is_taken_over_and_not_repeated() {
+    // So early that each hit is due, once it is known how long calls take.
+    let mut both = Renewing::new(|layer| layer.early_refresh(1e12, Background::new(9)));
+    for (at, prompt, answer) in [(1, "else", "else"), (0, "p", "old")] {
+        let gateway = &mut both.gateways[at];
+        let asked = tokio::spawn(gateway.0.clone().oneshot(asking(prompt)));
+        next(&mut gateway.1).await.send_response(whole(answer));
+        asked.await.unwrap().unwrap();
+    }
+    both.wall.advance(MINUTE);
+    let ask = async |both: &Renewing, at: usize| {
+        let asked = both.gateways[at].0.clone().oneshot(asking("p"));
+        let answer = asked.await.unwrap();
+        tokio::time::sleep(SECOND / 100).await;
+        told(&answer).to_owned()
+    };
+    assert_eq!(ask(&both, 1).await, "old");
+    let refresh = both.is_asked(1).expect("it refreshes");
+    refresh.send_response(whole("new"));
+    tokio::time::sleep(SECOND).await;
+    // Its memory has the old one, which is fresh still.
+    assert_eq!(ask(&both, 0).await, "old");
+    assert!(both.is_asked(0).is_none(), "it is renewed already");
+    assert_eq!(ask(&both, 0).await, "new");
+    assert_eq!(both.gateways[0].0.stats().refreshes_left, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn with_a_store_that_fails_every_process_refreshes() {
+    let mut both = Renewing::new(|layer| layer);
+    both.keep("old").await;
+    both.wall.advance(11 * MINUTE);
+    both.common.broken.store(true, SeqCst);
+    for at in 0..2 {
+        assert_eq!(both.ask(at).await.0, "old");
+    }
+    let sends = [0, 1].map(|at| both.is_asked(at));
+    assert!(sends.iter().all(Option::is_some));
+    assert_eq!(both.gateways[1].0.stats().store_faults, 1);
+}
+
 #[test]
 fn a_boxed_store_passes_leases_on() {
     let common = Common::default();
