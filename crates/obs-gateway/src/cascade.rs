@@ -50,6 +50,16 @@ impl Cascade {
         })
     }
 
+    /// Those who need no second answer, and nothing of the request.
+    pub(crate) const fn checks(&self) -> Option<&Arc<AllOf>> {
+        self.checks.as_ref()
+    }
+
+    /// Whether the same question is asked twice.
+    pub(crate) const fn asks_again(&self) -> bool {
+        self.asks_again
+    }
+
     /// The router with its judges, around what it calls.
     pub(crate) fn layer<R, Res, P>(
         &self,

@@ -61,17 +61,23 @@ struct Parts {
     auto: HashMap<(Api, Operation), Arc<str>>,
 }
 
+/// All routes as they are called.
+pub(crate) fn routes(settings: &Settings) -> Vec<RouteName> {
+    let routes = &settings.routes;
+    let place = |name: &Arc<str>| routes.iter().position(|route| route.name == *name);
+    let named = routes.iter().map(|route| RouteName {
+        name: route.name.clone(),
+        model: route.model.clone(),
+        fallback: route.fallback.iter().filter_map(place).collect(),
+        speaks: Api::ALL.map(|api| api.has_route(settings, route.provider.as_deref())),
+    });
+    named.collect()
+}
+
 impl Names {
     pub(crate) fn new(settings: &Settings, providers: &Providers) -> Self {
         let routes = &settings.routes;
-        let place = |name: &Arc<str>| routes.iter().position(|route| route.name == *name);
-        let named = routes.iter().map(|route| RouteName {
-            name: route.name.clone(),
-            model: route.model.clone(),
-            fallback: route.fallback.iter().filter_map(place).collect(),
-            speaks: Api::ALL.map(|api| api.has_route(settings, route.provider.as_deref())),
-        });
-        let named: Vec<_> = named.collect();
+        let named = self::routes(settings);
         // A name stands over a model of the same name, and of two routes to one model the first is called.
         let mut by_name = HashMap::new();
         let all = routes.iter().enumerate();

@@ -160,11 +160,7 @@ pub(crate) fn with<P>(
                         "router.policy: decides by a model, and did not when the gateway was started: start it again".into(),
                     ));
                 }
-                (None, settings::Policy::ExpectedCost) => {
-                    return Err(BuildError::new(
-                        "router.policy: expected-cost is not replayed: try another with --router-policy".into(),
-                    ));
-                }
+                // A replay has a policy of its own.
                 (None, _) => Deciding::Default,
             }
         }

@@ -59,6 +59,10 @@ impl LlmRequest for Ask {
         self.question.operation
     }
 
+    fn streams(&self) -> bool {
+        self.question.stream
+    }
+
     fn cacheable(&self) -> bool {
         self.question.cacheable
     }

@@ -4,13 +4,13 @@ use std::sync::Arc;
 use obs_cache::{BoxStore, CacheLayer};
 use obs_core::{AttemptLayer, Call, Error, PriceTable};
 use obs_router::{Judge, NoJudge, Policy, RouterLayer};
-use obs_timeout::{AttemptTimeoutLayer, TimeoutLayer};
+use obs_timeout::TimeoutLayer;
 use tower::{Layer, util::BoxCloneSyncService};
 
-use crate::{Answer, Ask, VirtualTime, upstream::Upstream};
+use crate::{Answer, Around, Ask, VirtualTime, upstream::Upstream};
 
-/// The stack, its type hidden.
-pub(crate) type Stack = BoxCloneSyncService<Call<Ask>, Answer, Error>;
+/// A stack that is replayed through, its type hidden.
+pub type Stack = BoxCloneSyncService<Call<Ask>, Answer, Error>;
 
 /// The layers that are replayed through, the real ones. Keep clones of those whose `stats()` you want to see.
 #[derive(Clone, Debug)]
@@ -23,12 +23,28 @@ pub struct Layers<P, J = NoJudge> {
     pub cache: Option<CacheLayer<BoxStore>>,
     /// Chooses routes.
     pub router: Option<RouterLayer<P, J>>,
-    /// Bounds each attempt.
-    pub attempt: Option<AttemptTimeoutLayer>,
+    /// What is around each attempt, inside of the router: limits, hedges.
+    pub attempt: Option<Around>,
     /// What tokens cost.
     pub prices: PriceTable,
     /// Names of the routes, in the order of [`Question::outcomes`](crate::Question::outcomes).
     pub routes: Vec<Arc<str>>,
+}
+
+impl<P, J> Layers<P, J> {
+    /// The same, with a judge of answers.
+    #[must_use]
+    pub fn judge<K>(self, judge: K) -> Layers<P, K> {
+        Layers {
+            time: self.time,
+            timeout: self.timeout,
+            cache: self.cache,
+            router: self.router.map(|router| router.judge(judge)),
+            attempt: self.attempt,
+            prices: self.prices,
+            routes: self.routes,
+        }
+    }
 }
 
 impl<P, J> Layers<P, J>
@@ -42,8 +58,8 @@ where
         let upstream = Upstream::new(self.routes.iter().cloned().collect());
         let attempts = AttemptLayer::new(self.prices.clone()).enveloped();
         let mut stack = Stack::new(attempts.layer(upstream));
-        if let Some(layer) = &self.attempt {
-            stack = Stack::new(layer.layer(stack));
+        if let Some(around) = &self.attempt {
+            stack = around.layer(stack);
         }
         if let Some(layer) = &self.router {
             stack = Stack::new(layer.layer(stack));

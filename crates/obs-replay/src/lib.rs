@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod answer;
+mod around;
 mod ask;
 mod judge;
 mod layers;
@@ -9,19 +10,23 @@ mod progress;
 pub mod prove;
 mod question;
 mod report;
+mod resamples;
 mod rng;
 mod simulation;
 mod time;
+mod told;
 mod totals;
 mod upstream;
 
 pub use self::{
-    answer::Answer,
+    answer::{Answer, Gathered, Piece},
+    around::{Around, Inside},
     ask::Ask,
     judge::ModelledJudge,
-    layers::Layers,
+    layers::{Layers, Stack},
     progress::Progress,
     question::{Arrival, Outcome, Question},
+    rng::chance,
     simulation::{Ended, Seen, Simulation},
     time::VirtualTime,
     totals::Totals,

@@ -2,6 +2,7 @@
 use std::{sync::Arc, time::Duration};
 
 use obs_core::{ErrorKind, Operation, Role, Usage};
+use obs_learn::FEATURES;
 
 /// A question at its moment.
 #[derive(Clone, Debug)]
@@ -19,6 +20,8 @@ pub struct Question {
     pub key: u128,
     /// Whose it is: tenants share no cached answer.
     pub tenant: Option<Arc<str>>,
+    /// The conversation that it is part of.
+    pub session: Option<Arc<str>>,
     /// The part of the cache in which its answer is.
     pub namespace: Option<Arc<str>>,
     /// What is asked of the model.
@@ -27,6 +30,10 @@ pub struct Question {
     pub model: Arc<str>,
     /// Its text, piece by piece; empty where it is not known.
     pub prompt: Vec<(Role, Arc<str>)>,
+    /// The features of its text, in the order of [`obs_learn::NAMES`], where they are known.
+    pub features: Option<Box<[f32; FEATURES]>>,
+    /// Whether its answer is wanted as a stream.
+    pub stream: bool,
     /// What was known of the call before its prompt was read.
     pub group: Option<Arc<str>>,
     /// How difficult it was found when it was recorded, from 0 to 1.
@@ -48,10 +55,22 @@ pub struct Outcome {
     pub model: Option<Arc<str>>,
     /// Tokens, where they are known.
     pub usage: Option<Usage>,
-    /// How long it takes.
+    /// How long it takes, to its last token.
     pub took: Duration,
+    /// How long a stream takes to its first token; `None`: as long as to the last one, or to its failure.
+    pub first_token: Option<Duration>,
+    /// How long a second attempt takes to its first token, where one is made because the first attempt is slow. What comes after
+    /// that takes as long as in the first attempt. `None`: as long as the first attempt.
+    pub hedged: Option<Duration>,
     /// How good the answer is, from 0 to 1, where that is known.
     pub quality: Option<f32>,
+    /// What a judge said of the answer when it was recorded: whether it was accepted.
+    pub accepted: Option<bool>,
+    /// The text of the answer, for judges, where it is known.
+    pub text: Option<Arc<str>>,
+    /// What a second answer takes, where a judge compares two. `None`: the same as the first one, unless it was recorded that
+    /// none was asked for.
+    pub again: Option<Box<Outcome>>,
     /// It fails, in this way.
     pub error: Option<ErrorKind>,
     /// Bytes of the answer, as a cache keeps it.

@@ -1,4 +1,5 @@
 //! Chance that is the same on every machine and in every release.
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// SplitMix64: a replay must not change when a library of random numbers does.
 #[derive(Clone, Debug)]
@@ -37,7 +38,7 @@ pub(crate) fn unit(seed: u64, key: u128) -> f64 {
     as_unit(mixed(low ^ (key >> 64) as u64))
 }
 
-const fn mixed(mut z: u64) -> u64 {
+pub(crate) const fn mixed(mut z: u64) -> u64 {
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     z ^ (z >> 31)
@@ -45,4 +46,10 @@ const fn mixed(mut z: u64) -> u64 {
 
 fn as_unit(bits: u64) -> f64 {
     (bits >> 11) as f64 / (1_u64 << 53) as f64
+}
+
+/// Chance for layers that let it decide, the same in every run: numbers from 0 to 1.
+pub fn chance(seed: u64) -> impl Fn() -> f64 + Send + Sync + 'static {
+    let drawn = AtomicU64::new(0);
+    move || unit(seed, u128::from(drawn.fetch_add(1, Relaxed)))
 }

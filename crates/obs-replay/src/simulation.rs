@@ -33,8 +33,10 @@ pub struct Simulation {
 pub struct Ended<'a> {
     /// What was asked, and when.
     pub arrival: &'a Arrival,
-    /// How long its caller waited.
+    /// How long its caller waited, to the last token.
     pub took: Duration,
+    /// How long for the first token of a stream.
+    pub first_token: Option<Duration>,
     /// What its caller got.
     pub result: Result<&'a Answer, &'a Error>,
     /// What the layers did.
@@ -124,6 +126,7 @@ impl Simulation {
 struct Done {
     arrival: Arrival,
     took: Duration,
+    first_token: Option<Duration>,
     result: Result<Answer, Error>,
     report: Report,
     judged: bool,
@@ -134,6 +137,7 @@ impl Done {
         Ended {
             arrival: &self.arrival,
             took: self.took,
+            first_token: self.first_token,
             result: self.result.as_ref(),
             report: &self.report,
             judged: self.judged,
@@ -168,20 +172,45 @@ fn one(
     let ask = Ask::new(arrival.question.clone());
     let mut call = Call::new(ask.clone());
     call.context.tenant = arrival.question.tenant.clone();
+    call.context.session = arrival.question.session.clone();
     call.context.namespace = arrival.question.namespace.clone();
     let journal = call.journal();
     journal.listen(listener);
     async move {
         let start = Instant::now();
-        let result = stack.oneshot(call).await;
+        let mut first_token = None;
+        let result = match stack.oneshot(call).await {
+            Ok(answer) => read(answer, start, &mut first_token).await,
+            Err(error) => Err(error),
+        };
         Done {
             arrival,
             took: Instant::now() - start,
+            first_token,
             result,
             report: journal.with(std::mem::take),
             judged: ask.is_judged(),
         }
     }
+}
+
+/// To its end.
+async fn read(
+    mut answer: Answer,
+    start: Instant,
+    first_token: &mut Option<Duration>,
+) -> Result<Answer, Error> {
+    let Some(mut pieces) = answer.take_stream() else {
+        return Ok(answer);
+    };
+    let mut told = None;
+    while let Some(piece) = pieces.next().await {
+        let piece = piece?;
+        first_token.get_or_insert_with(|| Instant::now() - start);
+        told = piece.into_told().or(told);
+    }
+    // A stream that another call reads along tells with its end what is known of it.
+    Ok(told.map_or(answer, Answer::whole))
 }
 
 fn millis(time: Duration) -> u64 {

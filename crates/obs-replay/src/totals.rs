@@ -1,10 +1,12 @@
 //! What all calls of a replay come to.
-use std::time::Duration;
+mod figures;
+
+use std::sync::Arc;
 
 use hdrhistogram::Histogram;
-use obs_core::{CacheStatus, Elapsed, ErrorKind, Paid, PriceTable, Usd};
+use obs_core::{CacheStatus, Elapsed, ErrorKind, Outcome, Paid, PriceTable, Purpose, Usd};
 
-use crate::{Ended, Seen};
+use crate::{Ended, Seen, resamples::Resamples};
 
 /// Longest wait that is told apart, in milliseconds: a day.
 const LONGEST: u64 = 86_400_000;
@@ -41,6 +43,13 @@ pub struct Totals {
     /// What was paid for work that no call pays for: refreshes, shared calls that everybody had left. Known when it is
     /// [settled](Self::settle).
     pub paid_outside: Usd,
+    /// What judges asked for, to compare answers; it is part of what was paid.
+    pub paid_judging: Usd,
+    /// Second attempts that were made because the first one was slow.
+    pub hedges: u64,
+    /// What the attempts that lost against another one are taken to have cost: all of it, for nobody knows what is billed of one that
+    /// was cancelled. No layer counts it.
+    pub paid_racing: Usd,
     /// Saved by the cache: what the stored answers had cost.
     pub saved_by_cache: Usd,
     /// Saved by choosing a route. Below zero for a loss.
@@ -73,20 +82,27 @@ pub struct Totals {
     /// The sum of the qualities of the answers of these.
     pub quality_both: f64,
     latency: Histogram<u64>,
+    first_tokens: Histogram<u64>,
+    resamples: Option<Box<Resamples>>,
     baseline_at: usize,
     prices: PriceTable,
-    routes: Vec<std::sync::Arc<str>>,
-    models: Vec<std::sync::Arc<str>>,
+    routes: Vec<Arc<str>>,
+    models: Vec<Arc<str>>,
+}
+
+/// Attempts that lost against others, of which it is known what they would have cost.
+#[derive(Clone, Copy, Debug, Default)]
+struct Lost {
+    known: Usd,
+    count: u32,
 }
 
 impl Totals {
     /// Nothing yet. `routes` are names and models in the order of the outcomes, and `baseline` is the place of one of them.
     #[must_use]
-    pub fn new(
-        routes: &[(std::sync::Arc<str>, std::sync::Arc<str>)],
-        baseline: usize,
-        prices: PriceTable,
-    ) -> Self {
+    pub fn new(routes: &[(Arc<str>, Arc<str>)], baseline: usize, prices: PriceTable) -> Self {
+        let waits = Histogram::new_with_bounds(1, LONGEST, 3)
+            .expect("the bounds are far apart, and three digits are allowed");
         Self {
             calls: 0,
             answered: 0,
@@ -101,6 +117,9 @@ impl Totals {
             paid: Paid::default(),
             paid_in_vain: Usd::ZERO,
             paid_outside: Usd::ZERO,
+            paid_judging: Usd::ZERO,
+            hedges: 0,
+            paid_racing: Usd::ZERO,
             saved_by_cache: Usd::ZERO,
             saved_by_router: Usd::ZERO,
             saved_by_cascade: Usd::ZERO,
@@ -116,13 +135,21 @@ impl Totals {
             quality_baseline: 0.0,
             quality_known: 0,
             quality_both: 0.0,
-            latency: Histogram::new_with_bounds(1, LONGEST, 3)
-                .expect("the bounds are far apart, and three digits are allowed"),
+            latency: waits.clone(),
+            first_tokens: waits,
+            resamples: None,
             baseline_at: baseline,
             prices,
             routes: routes.iter().map(|(name, _)| name.clone()).collect(),
             models: routes.iter().map(|(_, model)| model.clone()).collect(),
         }
+    }
+
+    /// With [intervals](Self::kept_interval) by resamples of questions, which take about a microsecond a call and 8 kB.
+    #[must_use]
+    pub fn resampled(mut self) -> Self {
+        self.resamples = Some(Box::new(Resamples::new()));
+        self
     }
 
     /// Counts one call.
@@ -134,6 +161,18 @@ impl Totals {
         self.paid = self.paid.merge(paid);
         let millis = u64::try_from(ended.took.as_millis()).unwrap_or(u64::MAX);
         self.latency.saturating_record(millis);
+        if let Some(time) = ended.first_token {
+            let millis = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+            self.first_tokens.saturating_record(millis);
+        }
+        let of = |purpose| {
+            report
+                .attempts
+                .iter()
+                .filter(move |of| of.purpose == purpose)
+        };
+        self.hedges += of(Purpose::Hedge).count() as u64;
+        self.paid_judging += of(Purpose::Judge).filter_map(|of| of.cost).sum::<Usd>();
         let status = report.cache.as_ref().map(|note| note.status);
         self.misses += u64::from(status == Some(CacheStatus::Miss));
         let answer = match ended.result {
@@ -159,9 +198,16 @@ impl Totals {
             self.by_route[at] += 1;
         }
         let is_cascade = ended.judged || is_cascade(ended);
+        let lost = self.lost(ended);
+        self.paid_racing += lost.known;
+        let exact = (paid.unknown == lost.count).then(|| paid.known + lost.known);
+        let by_route = || {
+            let chosen = report.chosen()?;
+            Some(chosen.cost_with(report.baseline.as_ref()?)? - exact?)
+        };
         let counted = match (is_hit, report.baseline.is_some()) {
             (true, _) => report.saved_by_cache(),
-            (false, true) => report.saved_by_route(),
+            (false, true) => by_route(),
             (false, false) => Some(Usd::ZERO),
         };
         let saved = counted.unwrap_or_default();
@@ -171,7 +217,7 @@ impl Totals {
             (false, true) => &mut self.saved_by_cascade,
             (false, false) => &mut self.saved_by_router,
         } += saved;
-        if let (Some(baseline), Some(paid)) = (baseline, paid.exact()) {
+        if let (Some(baseline), Some(paid)) = (baseline, exact) {
             self.known += 1;
             self.known_baseline += baseline;
             self.known_paid += paid;
@@ -182,7 +228,12 @@ impl Totals {
             self.quality += f64::from(quality);
             self.quality_squares += f64::from(quality).powi(2);
             let of = |at: usize| question.outcomes.get(at).and_then(|of| of.quality);
-            if let (Some(first), Some(baseline)) = (of(0), of(self.baseline_at)) {
+            let ends = of(0).zip(of(self.baseline_at));
+            if let Some(resamples) = &mut self.resamples {
+                let ends = ends.map(|(first, baseline)| (first.into(), baseline.into()));
+                resamples.add(question.key, quality.into(), ends);
+            }
+            if let Some((first, baseline)) = ends {
                 self.quality_known += 1;
                 self.quality_both += f64::from(quality);
                 self.quality_first += f64::from(first);
@@ -207,61 +258,33 @@ impl Totals {
         answered.and_then(|model| of(model)).or_else(|| of(model))
     }
 
+    /// What attempts would have cost that lost against another one, had they come to their end.
+    fn lost(&self, ended: &Ended<'_>) -> Lost {
+        let attempts = &ended.report.attempts;
+        let mut lost = Lost::default();
+        if !attempts.iter().any(|of| of.purpose == Purpose::Hedge) {
+            return lost;
+        }
+        for of in attempts {
+            let is_lost = of.outcome == Some(Outcome::Cancelled) && of.cost.is_none();
+            let at = self
+                .routes
+                .iter()
+                .position(|name| Some(name) == of.route.as_ref());
+            let outcome = at.and_then(|at| ended.arrival.question.outcomes.get(at));
+            let usage = outcome.filter(|_| is_lost).and_then(|of| of.usage);
+            let price = |usage| self.prices.cost(of.route.as_deref(), &of.asked, &usage);
+            if let Some(cost) = usage.and_then(price) {
+                lost.known += cost;
+                lost.count += 1;
+            }
+        }
+        lost
+    }
+
     /// Adds what was seen of all attempts, when the replay is over.
     pub fn settle(&mut self, seen: &Seen) {
         self.paid_outside = seen.paid.known - self.paid.known;
-    }
-
-    /// What was paid for the calls of which all is known, in vain, and outside of calls.
-    #[must_use]
-    pub fn all_paid(&self) -> Usd {
-        self.known_paid + self.paid_in_vain + self.paid_outside
-    }
-
-    /// The part of the baseline that was not paid: below zero for a loss. It is of the calls of which both is known, and of what was
-    /// paid in vain and outside of calls. `None` where nothing was to be paid.
-    #[must_use]
-    pub fn saving(&self) -> Option<f64> {
-        let baseline = self.known_baseline.as_dollars_f64();
-        let paid = self.all_paid().as_dollars_f64();
-        (baseline > 0.0).then(|| 1.0 - paid / baseline)
-    }
-
-    /// Hits among hits and misses.
-    #[must_use]
-    pub fn hit_rate(&self) -> Option<f64> {
-        let all = self.hits + self.misses;
-        (all > 0).then(|| self.hits as f64 / all as f64)
-    }
-
-    /// The share of right answers, or their mean quality.
-    #[must_use]
-    pub fn mean_quality(&self) -> Option<f64> {
-        (self.judged_quality > 0).then(|| self.quality / self.judged_quality as f64)
-    }
-
-    /// The 95 % interval around it, by the normal distribution.
-    #[must_use]
-    pub fn quality_interval(&self) -> Option<(f64, f64)> {
-        let mean = self.mean_quality()?;
-        let count = self.judged_quality as f64;
-        let variance = (self.quality_squares / count - mean * mean).max(0.0);
-        let room = 1.96 * (variance / count).sqrt();
-        Some(((mean - room).max(0.0), (mean + room).min(1.0)))
-    }
-
-    /// The part of the gap in quality between the first route and the baseline that is kept, over the calls of which both are known.
-    #[must_use]
-    pub fn quality_kept(&self) -> Option<f64> {
-        let gap = self.quality_baseline - self.quality_first;
-        let kept = (self.quality_both - self.quality_first) / gap;
-        kept.is_finite().then_some(kept)
-    }
-
-    /// How long callers waited: the time within which this part of them had their answer or an error, to three digits.
-    #[must_use]
-    pub fn latency(&self, part: f64) -> Duration {
-        Duration::from_millis(self.latency.value_at_quantile(part))
     }
 }
 

@@ -1,31 +1,49 @@
 //! The layers of the settings, for a replay.
-use std::time::Duration;
-
 use obs_cache::{BoxStore, Memory};
 use obs_core::Background;
 use obs_metrics::Metrics;
-use obs_replay::{Layers, VirtualTime, log::ByRecord};
-use obs_timeout::{AttemptTimeoutLayer, TimeoutLayer};
+use obs_replay::{
+    Around, Inside, Layers, ModelledJudge, VirtualTime, chance,
+    log::{ByModel, Judging},
+};
+use obs_timeout::{HedgeLayer, TimeoutLayer};
+use tower::layer::util::Stack;
 
+use super::{
+    judging,
+    policy::{self, Replaying},
+};
 use crate::{
     api::Api,
     build::BuildError,
     clock::WallClock,
     kept,
-    routing::{self, Staying},
-    settings::{Policy, Route, Settings, Store},
+    limits::LimitsLayer,
+    names, routing,
+    settings::{Route, Settings, Store},
     stack,
 };
 
 /// Refreshes that are under way at a time.
 const BACKGROUND: u32 = 1024;
+/// Decides where the gateway lets chance decide.
+const SEED: u64 = 1;
 
-/// Those of the settings, from this moment on, in milliseconds since 1970.
-pub(super) fn of(settings: &Settings, begin: u64) -> Result<Layers<ByRecord<Staying>>, BuildError> {
-    if settings.router.policy == Policy::Learned {
-        let message = "router.policy = \"learned\" learns in traffic, and is not replayed: try another with --router-policy";
-        return Err(BuildError::new(message.into()));
-    }
+/// Layers, and handles to those parts of them that are asked when all is over.
+pub(super) struct Made {
+    pub(super) layers: Layers<Replaying>,
+    pub(super) judging: Option<Judging>,
+    pub(super) hedge: Option<HedgeLayer>,
+    /// Hears of calls that have ended.
+    pub(super) model: Option<ByModel>,
+}
+
+/// Those of the settings, from this moment on, in milliseconds since 1970; with this judge in the place of those of the settings.
+pub(super) fn of(
+    settings: &Settings,
+    begin: u64,
+    judge: Option<ModelledJudge>,
+) -> Result<Made, BuildError> {
     let quiet = Metrics::disabled();
     let time = VirtualTime::starting(begin);
     let clock = {
@@ -33,11 +51,10 @@ pub(super) fn of(settings: &Settings, begin: u64) -> Result<Layers<ByRecord<Stay
         WallClock::new(move || time.now())
     };
     let prices = stack::prices(settings);
-    let recorded = |policy| match settings.router.policy {
-        Policy::Default | Policy::Weighted => ByRecord::unread(policy),
-        _ => ByRecord::new(policy, settings.router.threshold as f32),
-    };
-    let router = routing::with(settings, &prices, api(settings), None, recorded)?;
+    let model = policy::model(settings)?;
+    let router = routing::with(settings, &prices, api(settings), None, |staying| {
+        policy::around(settings, staying, model.clone())
+    })?;
     let keeps = settings.cache.store != Store::Off;
     let cache = || {
         let memory = BoxStore::new(Memory::new(settings.cache.max_bytes as u64));
@@ -45,16 +62,34 @@ pub(super) fn of(settings: &Settings, begin: u64) -> Result<Layers<ByRecord<Stay
     };
     let timeout = TimeoutLayer::try_new(settings.timeout.total)
         .map_err(|error| BuildError::new(format!("timeout.total: {error}")))?;
-    let attempt = |limit: Duration| AttemptTimeoutLayer::new().attempt(limit);
-    Ok(Layers {
-        timeout: Some(timeout.grace(settings.timeout.grace).metrics(&quiet)),
-        cache: keeps.then(cache),
-        router: router.map(|router| router.metrics(&quiet)),
-        attempt: settings.timeout.attempt.map(attempt),
-        prices,
-        routes: routes(settings).map(|route| route.name.clone()).collect(),
-        time,
+    let inside = Inside::default();
+    let hedge = stack::hedge(settings).map(|hedge| hedge.metrics(&quiet));
+    Ok(Made {
+        judging: judging::of(settings, judge, &inside),
+        layers: Layers {
+            timeout: Some(timeout.grace(settings.timeout.grace).metrics(&quiet)),
+            cache: keeps.then(cache),
+            router: router.map(|router| router.chance(chance(SEED)).metrics(&quiet)),
+            attempt: Some(around(settings, hedge.clone()).found_in(&inside)),
+            prices,
+            routes: routes(settings).map(|route| route.name.clone()).collect(),
+            time,
+        },
+        hedge,
+        model,
     })
+}
+
+/// Limits of an attempt, and around them a second one.
+fn around(settings: &Settings, hedge: Option<HedgeLayer>) -> Around {
+    let mut settings = settings.clone();
+    // Between the first token and the last one a replay has none.
+    settings.timeout.idle = None;
+    let limits = LimitsLayer::new(&settings, &names::routes(&settings), api(&settings));
+    match hedge {
+        Some(hedge) => Around::new(Stack::new(limits, hedge)),
+        None => Around::new(limits),
+    }
 }
 
 /// The routes that calls are replayed on: those of the interface that the gateway speaks first.
@@ -71,25 +106,7 @@ pub(super) fn baseline(settings: &Settings) -> usize {
     at.unwrap_or_else(|| routes(settings).count().saturating_sub(1))
 }
 
-/// What of the settings a replay does not do, in sentences.
-pub(super) fn left_out(settings: &Settings) -> Vec<String> {
-    let mut out = vec![
-        "Answers are replayed whole: limits of the first token and of silence, and the commit point of streams, play no part. \
-         Judges, comparisons, budgets, rates and virtual keys play none either."
-            .to_owned(),
-    ];
-    if matches!(settings.cache.store, Store::Redis(_)) {
-        out.push(
-            "Answers are kept in memory, in the place of Redis, up to cache.max_bytes.".into(),
-        );
-    }
-    if settings.timeout.hedge_after.is_some() {
-        out.push("Nothing is hedged.".into());
-    }
-    out
-}
-
-fn api(settings: &Settings) -> Api {
+pub(super) fn api(settings: &Settings) -> Api {
     let formats = || settings.providers.iter().map(|provider| provider.format);
     match formats().any(|format| Api::OpenAi.is_spoken(format)) {
         true => Api::OpenAi,

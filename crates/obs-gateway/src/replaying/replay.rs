@@ -3,11 +3,11 @@ use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use obs_replay::{
-    Progress,
-    log::{Log, Replayed, Report, Survey, Sweep, Tried},
+    Ended, ModelledJudge, Progress,
+    log::{Hedged, Judging, Log, Replayed, Report, Survey, Sweep, Tried},
 };
 
-use super::{Outputs, layers, sweep::WhatIf};
+use super::{Outputs, judging, layers, left_out::left_out, policy, sweep::WhatIf};
 use crate::{names::AUTO, settings::Settings};
 
 /// Says what these settings would have saved on the calls of a log.
@@ -18,6 +18,9 @@ pub struct Replay {
     pub log: PathBuf,
     /// As if every caller had left the choice to the policy.
     pub auto: bool,
+    /// A judge in the place of those of the settings, as `80/10`: percent of bad answers that it finds, and of good ones that it takes
+    /// for bad.
+    pub judge: Option<String>,
     /// Settings that are tried at several values.
     pub what_if: Vec<String>,
     /// Where the figures go.
@@ -42,6 +45,12 @@ impl Replay {
                     .help("As if every caller had asked for `auto`, whatever model they named"),
             )
             .arg(
+                Arg::new("judge")
+                    .long("judge")
+                    .value_name("FOUND/FALSE")
+                    .help("A judge in the place of those of the settings, that finds so many percent of bad answers and takes so many of good ones for bad: 80/10"),
+            )
+            .arg(
                 Arg::new("what-if")
                     .long("what-if")
                     .value_name("SETTING=VALUES")
@@ -59,6 +68,7 @@ impl Replay {
                 .cloned()
                 .unwrap_or_default(),
             auto: matches.get_flag("auto"),
+            judge: matches.get_one::<String>("judge").cloned(),
             what_if: what_if.into_iter().flatten().cloned().collect(),
             to: Outputs::of(matches),
         }
@@ -80,6 +90,7 @@ impl Replay {
                 "a replay needs [[routes]]: their models are what calls are replayed on".into(),
             );
         }
+        self.judge()?;
         let tries = self.what_if.iter().map(|text| WhatIf::read(text, settings));
         let tries: Vec<_> = tries.collect::<Result<_, _>>()?;
         let routes = layers::routes(settings).map(|of| (of.name.clone(), of.model.clone()));
@@ -87,18 +98,25 @@ impl Replay {
         if self.auto {
             log = log.asking_for(AUTO);
         }
+        if policy::reads_features(settings) {
+            log = log.by_features();
+        }
         let bar = Progress::new("reading");
         let survey = log.survey(&mut |done, total| bar.set(done, total));
         drop(bar);
         let survey = survey.map_err(|error| error.to_string())?;
-        let replayed = replayed(&survey, settings)?;
-        let mut report = Report::new(survey.facts.clone(), replayed, layers::left_out(settings));
+        let replayed = self.replayed(&survey, settings)?;
+        let mut report = Report::new(
+            survey.facts.clone(),
+            replayed,
+            left_out(settings, self.judge.is_some()),
+        );
         for of in tries {
             let tried = of.values.iter().map(|value| {
                 Ok(Tried {
                     value: value.text.clone(),
                     number: value.number,
-                    replayed: replayed_with(&survey, settings, &of, value)?,
+                    replayed: self.replayed(&survey, &of.with(settings, value)?)?,
                 })
             });
             report.what_if.push(Sweep {
@@ -109,23 +127,40 @@ impl Replay {
         print!("{}", report.text());
         self.to.write(&report, || report.html())
     }
-}
 
-fn replayed_with(
-    survey: &Survey,
-    settings: &Settings,
-    of: &WhatIf,
-    value: &super::sweep::Value,
-) -> Result<Replayed, String> {
-    replayed(survey, &of.with(settings, value)?)
-}
+    fn judge(&self) -> Result<Option<ModelledJudge>, String> {
+        let judge = self.judge.as_deref().map(judging::read);
+        judge.transpose()
+    }
 
-fn replayed(survey: &Survey, settings: &Settings) -> Result<Replayed, String> {
-    let layers = layers::of(settings, survey.facts.first).map_err(|error| error.to_string())?;
-    let bar = Progress::new("replaying");
-    survey
-        .replay(&layers, layers::baseline(settings), &mut |done, total| {
-            bar.set(done, total)
-        })
-        .map_err(|error| error.to_string())
+    fn replayed(&self, survey: &Survey, settings: &Settings) -> Result<Replayed, String> {
+        let made = layers::of(settings, survey.facts.first, self.judge()?);
+        let made = made.map_err(|error| error.to_string())?;
+        let bar = Progress::new("replaying");
+        let mut progress = |done, total| bar.set(done, total);
+        let mut heard = |call: &Ended<'_>| {
+            if let Some(model) = &made.model {
+                model.ended(call);
+            }
+        };
+        let (layers, baseline) = (made.layers, layers::baseline(settings));
+        let replayed = match &made.judging {
+            Some(judging) => {
+                let layers = layers.judge(judging.clone());
+                survey.replay_heard(&layers, baseline, &mut progress, &mut heard)
+            }
+            None => survey.replay_heard(&layers, baseline, &mut progress, &mut heard),
+        };
+        let mut replayed = replayed.map_err(|error| error.to_string())?;
+        replayed.judged = made.judging.as_ref().map(Judging::judged);
+        replayed.hedged = made.hedge.map(|hedge| {
+            let of = hedge.stats();
+            Hedged {
+                made: of.started,
+                won: of.won,
+                refused: of.refused.iter().sum(),
+            }
+        });
+        Ok(replayed)
+    }
 }

@@ -207,7 +207,7 @@ fn timeout(settings: &Settings) -> Result<TimeoutLayer, BuildError> {
 }
 
 /// `None`: nothing is asked for twice.
-fn hedge(settings: &Settings) -> Option<HedgeLayer> {
+pub(crate) fn hedge(settings: &Settings) -> Option<HedgeLayer> {
     let of = &settings.timeout;
     let hedge = HedgeLayer::new(of.hedge_after?)
         .share(of.hedge_share)

@@ -1,7 +1,12 @@
 //! Logs of calls, and what they come to when they are replayed.
+mod about;
 mod arrivals;
+mod by_model;
+mod first_tokens;
+mod judging;
 mod latency;
 mod memory;
+mod questions;
 mod recorded;
 mod replayed;
 mod report;
@@ -9,9 +14,13 @@ mod survey;
 
 use std::{io, path::PathBuf, sync::Arc};
 
+use obs_learn::FEATURES;
+
 pub use self::{
-    recorded::{ByRecord, recorded},
-    replayed::{ByRoute, Moment, Quality, Replayed},
+    by_model::ByModel,
+    judging::{Judged, Judging},
+    recorded::{By, ByRecord, recorded},
+    replayed::{ByRoute, Hedged, Moment, Quality, Replayed},
     report::{Report, Sweep, Tried},
     survey::{Facts, ModelledRoute, Survey},
 };
@@ -23,6 +32,7 @@ pub struct Log {
     /// Names and models.
     routes: Vec<(Arc<str>, Arc<str>)>,
     auto: Option<Arc<str>>,
+    by_features: bool,
 }
 
 /// A log that cannot be read.
@@ -55,6 +65,7 @@ impl Log {
                 .map(|(name, model)| (name.into(), model.into()))
                 .collect(),
             auto: None,
+            by_features: false,
         }
     }
 
@@ -63,6 +74,19 @@ impl Log {
     pub fn asking_for(mut self, auto: impl Into<Arc<str>>) -> Self {
         self.auto = Some(auto.into());
         self
+    }
+
+    /// For a policy that decides by the features of a prompt where that is not in the log: [`ByModel`].
+    #[must_use]
+    pub const fn by_features(mut self) -> Self {
+        self.by_features = true;
+        self
+    }
+
+    /// What such a policy reads of a call.
+    fn features(&self, entry: &obs_ledger::Entry) -> Option<[f32; FEATURES]> {
+        let prompt = entry.prompt.as_ref().filter(|_| self.by_features)?;
+        prompt.features[..].try_into().ok()
     }
 
     /// Which of the routes a recorded attempt was on: that of its route's name, or else of its model's.

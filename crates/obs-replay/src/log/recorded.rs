@@ -18,19 +18,22 @@ pub struct ByRecord<P> {
 pub enum By {
     /// The policy, which sees its prompt.
     Prompt,
+    /// The policy, which sees the features of its prompt.
+    Features,
     /// The recorded score.
     Score,
     /// Nothing.
     Nothing,
 }
 
-/// By what this question is decided under [`ByRecord`].
+/// By what this question is decided; features count for [`ByModel`](super::ByModel) alone.
 #[must_use]
 pub fn recorded(question: &Question) -> By {
-    match (question.prompt.is_empty(), question.score) {
-        (false, _) => By::Prompt,
-        (true, Some(_)) => By::Score,
-        (true, None) => By::Nothing,
+    match (&question.features, question.score) {
+        _ if !question.prompt.is_empty() => By::Prompt,
+        (Some(_), _) => By::Features,
+        (None, Some(_)) => By::Score,
+        (None, None) => By::Nothing,
     }
 }
 
@@ -58,13 +61,20 @@ impl<P: Policy<Ask>> Policy<Ask> for ByRecord<P> {
         let Some(threshold) = self.threshold else {
             return self.policy.decide(ask, context);
         };
-        match (recorded(question), question.score) {
-            (By::Prompt, _) => self.policy.decide(ask, context),
-            (_, Some(score)) if score >= threshold => {
-                Decision::new(Target::Last, Reason::Complex).score(score)
-            }
-            (_, Some(score)) => Decision::new(Target::First, Reason::Simple).score(score),
-            (_, None) => Decision::new(Target::Default, Reason::Default),
+        match recorded(question) {
+            By::Prompt => self.policy.decide(ask, context),
+            _ => by_score(question, threshold),
         }
+    }
+}
+
+/// As the recorded score says.
+pub(super) fn by_score(question: &Question, threshold: f32) -> Decision {
+    match question.score {
+        Some(score) if score >= threshold => {
+            Decision::new(Target::Last, Reason::Complex).score(score)
+        }
+        Some(score) => Decision::new(Target::First, Reason::Simple).score(score),
+        None => Decision::new(Target::Default, Reason::Default),
     }
 }

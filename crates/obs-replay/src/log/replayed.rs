@@ -3,8 +3,8 @@ use obs_core::{PriceTable, Usd};
 use obs_router::{Judge, Policy};
 use serde::Serialize;
 
-use super::{LogError, Survey, arrivals::Arrivals};
-use crate::{Answer, Ask, Layers, Simulation, Totals};
+use super::{Judged, LogError, Survey, arrivals::Arrivals};
+use crate::{Answer, Ask, Ended, Layers, Simulation, Totals};
 
 /// Moments of the picture over time.
 const MOMENTS: u64 = 120;
@@ -39,6 +39,10 @@ pub struct Replayed {
     pub paid_in_vain: Usd,
     /// And outside of calls: refreshes, shared calls that everybody had left.
     pub paid_outside: Usd,
+    /// Of what was paid: what judges asked for, to compare answers.
+    pub paid_judging: Usd,
+    /// Of what was paid: for attempts that lost against another one, which are taken to be billed whole.
+    pub paid_racing: Usd,
     /// Saved by the cache.
     pub saved_by_cache: Usd,
     /// Saved by the router, where no judge was asked. Below zero for a loss.
@@ -59,6 +63,12 @@ pub struct Replayed {
     pub p90_ms: u64,
     /// The 99th.
     pub p99_ms: u64,
+    /// Waiting for the first token of streams in milliseconds: the median, the 90th percentile and the 99th.
+    pub first_token_ms: Option<[u64; 3]>,
+    /// Second attempts, where there are any; for whoever made the layers to set.
+    pub hedged: Option<Hedged>,
+    /// What judges did, where there are any; for whoever made the layers to set.
+    pub judged: Option<Judged>,
     /// Sums so far, at moments from the first call to the last.
     pub over_time: Vec<Moment>,
 }
@@ -76,8 +86,21 @@ pub struct Quality {
     pub known: u64,
     /// The part of the gap between first route and baseline that is kept, of the calls of which both are known.
     pub kept: Option<f64>,
+    /// The 95 % interval around that, by resamples of questions. `None`: of fewer than 20 calls, or the gap cannot be told from none.
+    pub kept_interval: Option<(f64, f64)>,
     /// Of so many.
     pub kept_known: u64,
+}
+
+/// Second attempts.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+pub struct Hedged {
+    /// Those that were made.
+    pub made: u64,
+    /// Those whose answer was given out.
+    pub won: u64,
+    /// Those that were due and not made, for want of room or money or time.
+    pub refused: u64,
 }
 
 /// Answers of a route.
@@ -117,11 +140,31 @@ impl Survey {
         J: Judge<Ask, Answer> + Send + Sync + 'static,
         J::Future: Send,
     {
+        self.replay_heard(layers, baseline, progress, &mut |_| ())
+    }
+
+    /// The same, where `heard` is told of each call when it has ended.
+    ///
+    /// # Errors
+    /// As with [`replay`](Self::replay).
+    pub fn replay_heard<P, J>(
+        &self,
+        layers: &Layers<P, J>,
+        baseline: usize,
+        progress: &mut dyn FnMut(u64, u64),
+        heard: &mut dyn FnMut(&Ended<'_>),
+    ) -> Result<Replayed, LogError>
+    where
+        P: Policy<Ask> + Send + Sync + 'static,
+        J: Judge<Ask, Answer> + Send + Sync + 'static,
+        J::Future: Send,
+    {
         let mut totals = self.totals(baseline, layers.prices.clone());
         let every = (self.facts.span_ms / MOMENTS).max(1);
         let mut over_time: Vec<Moment> = Vec::new();
         let arrivals = Arrivals::new(self, progress)?;
         let seen = Simulation::new(layers).run(arrivals, |ended| {
+            heard(&ended);
             totals.add(&ended);
             let ended_at = ended.arrival.at + ended.took;
             let due = (over_time.len() as u64 + 1) * every;
@@ -135,11 +178,16 @@ impl Survey {
     }
 
     fn totals(&self, baseline: usize, prices: PriceTable) -> Totals {
-        Totals::new(&self.log.routes, baseline, prices)
+        Totals::new(&self.log.routes, baseline, prices).resampled()
     }
 
     fn sum(&self, of: &Totals, over_time: Vec<Moment>) -> Replayed {
         let millis = |part| u64::try_from(of.latency(part).as_millis()).unwrap_or(u64::MAX);
+        let first_token = |part| {
+            let time = of.first_token(part)?;
+            u64::try_from(time.as_millis()).ok()
+        };
+        let first_tokens = [0.5, 0.9, 0.99].map(first_token);
         let quality = of.mean_quality().zip(of.quality_interval());
         let names = self.log.routes.iter().zip(&of.by_route);
         let by_route = names.map(|((name, _), answers)| ByRoute {
@@ -160,6 +208,8 @@ impl Survey {
             paid: of.all_paid(),
             paid_in_vain: of.paid_in_vain,
             paid_outside: of.paid_outside,
+            paid_judging: of.paid_judging,
+            paid_racing: of.paid_racing,
             saved_by_cache: of.saved_by_cache,
             saved_by_router: of.saved_by_router,
             saved_by_cascade: of.saved_by_cascade,
@@ -171,12 +221,19 @@ impl Survey {
                 high,
                 known: of.judged_quality,
                 kept: of.quality_kept(),
+                kept_interval: of.kept_interval(),
                 kept_known: of.quality_known,
             }),
             by_route: by_route.collect(),
             p50_ms: millis(0.5),
             p90_ms: millis(0.9),
             p99_ms: millis(0.99),
+            first_token_ms: match first_tokens {
+                [Some(half), Some(most), Some(nearly_all)] => Some([half, most, nearly_all]),
+                _ => None,
+            },
+            hedged: None,
+            judged: None,
             over_time,
         }
     }

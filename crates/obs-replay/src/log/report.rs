@@ -4,7 +4,7 @@ use std::fmt::Write;
 use obs_core::Usd;
 use serde::Serialize;
 
-use super::{Facts, Replayed};
+use super::{Facts, Replayed, about::about};
 use crate::report::{self, Chart, Line};
 
 /// What was in the log, what the layers make of it, and what other settings would.
@@ -156,6 +156,8 @@ impl Report {
             ("paid", part(of.paid)),
             ("of that for calls that failed", part(of.paid_in_vain)),
             ("of that outside of calls", part(of.paid_outside)),
+            ("of that for judges that ask again", part(of.paid_judging)),
+            ("of that for attempts that lost", part(of.paid_racing)),
             ("saved by cache", part(of.saved_by_cache)),
             ("saved by router", part(of.saved_by_router)),
             ("saved by cascade", part(of.saved_by_cascade)),
@@ -179,6 +181,9 @@ impl Report {
                     of.p50_ms, of.p90_ms, of.p99_ms
                 ),
             ),
+            ("first token of streams", first_token(of)),
+            ("second attempts", hedged(of)),
+            ("judged", judged(of)),
             (
                 "as it was recorded",
                 format!("{} paid, {} hits", self.facts.paid, self.facts.hits),
@@ -210,84 +215,23 @@ impl Sweep {
     }
 }
 
-/// What is modelled, and what cannot be told.
-fn about(facts: &Facts) -> Vec<String> {
-    let mut about = vec![
-        "A route that was not asked is modelled: the same usage, and the time that is fitted to its own answers in the log.".to_owned(),
-        "A hit saves what the stored answer had cost; what it saves beyond that, because a router had made that answer cheap, is told as besides."
-            .into(),
-    ];
-    for route in &facts.routes {
-        about.push(match route.latency_ms {
-            Some([least, read, written]) => format!(
-                "Route {}: {} answers recorded; {least:.0} ms + {read:.3} ms a token read + {written:.3} ms a token written where it was not asked.",
-                route.route, route.answers
-            ),
-            None => format!(
-                "Route {}: no answer recorded; it is taken to be as fast as the route that was asked.",
-                route.route
-            ),
-        });
-    }
-    let mut tell = |count: u64, what: &str| {
-        if count > 0 {
-            about.push(format!("{count} of {} calls {what}", facts.calls));
-        }
-    };
-    tell(
-        facts.without_key,
-        "have no key: whether they are repeats cannot be told, and they are taken for new.",
-    );
-    tell(
-        facts.without_prompt - facts.undecidable,
-        "have no prompt: the recorded score decides.",
-    );
-    tell(
-        facts.undecidable,
-        "have neither prompt nor score: what a policy would do with them cannot be told, and they take the default route.",
-    );
-    tell(
-        facts.timed_out,
-        "ran out of time when they were recorded: how long they would have taken without a limit is not known.",
-    );
-    if facts.left > 0 {
-        about.push(format!(
-            "{} more calls are not replayed: their callers left before the end.",
-            facts.left
-        ));
-    }
-    if facts.work > 0 {
-        about.push(format!(
-            "Not replayed: {} pieces of work that no caller waited for, which had cost {}.",
-            facts.work, facts.work_paid
-        ));
-    }
-    if let Some(first) = &facts.first_unreadable {
-        about.push(format!(
-            "{} lines cannot be read; the first: {first}",
-            facts.unreadable
-        ));
-    }
-    if facts.torn > 0 {
-        about.push(format!(
-            "{} lines end before they are complete, and are passed over.",
-            facts.torn
-        ));
-    }
-    about
-}
-
 fn quality(of: &Replayed) -> String {
     let Some(quality) = of.quality else {
         return "not known: no verdicts".into();
     };
-    let kept = match quality.kept {
-        Some(kept) => format!(
-            "; {:.1} % of the gap kept ({} calls)",
+    let known = quality.kept_known;
+    let kept = match (quality.kept, quality.kept_interval) {
+        (Some(kept), Some((low, high))) => format!(
+            "; {:.1} % of the gap kept ({:.1} to {:.1}, of {known} calls)",
             kept * 100.0,
-            quality.kept_known
+            low * 100.0,
+            high * 100.0
         ),
-        None => String::new(),
+        (Some(kept), None) => format!(
+            "; {:.1} % of the gap kept ({known} calls, which tell no interval)",
+            kept * 100.0
+        ),
+        (None, _) => String::new(),
     };
     format!(
         "{:.1} % ({:.1} to {:.1}, of {} calls){kept}",
@@ -296,6 +240,39 @@ fn quality(of: &Replayed) -> String {
         quality.high * 100.0,
         quality.known
     )
+}
+
+fn first_token(of: &Replayed) -> String {
+    of.first_token_ms
+        .map_or("-".into(), |[half, most, nearly_all]| {
+            format!("p50 {half} ms, p90 {most} ms, p99 {nearly_all} ms")
+        })
+}
+
+fn hedged(of: &Replayed) -> String {
+    of.hedged.map_or("-".into(), |of| {
+        format!("{} made, {} won, {} refused", of.made, of.won, of.refused)
+    })
+}
+
+fn judged(of: &Replayed) -> String {
+    let Some(of) = of.judged else {
+        return "-".into();
+    };
+    let all = of.as_recorded + of.by_text + of.modelled;
+    let ways = [
+        (of.as_recorded, "as recorded"),
+        (of.by_text, "by text"),
+        (of.modelled, "by a modelled judge"),
+    ];
+    let ways = ways.iter().filter(|(count, _)| *count > 0);
+    let ways: Vec<_> = ways.map(|(count, how)| format!("{count} {how}")).collect();
+    let ways = match ways[..] {
+        [] => String::new(),
+        _ => format!(" ({})", ways.join(", ")),
+    };
+    let (sent, not) = (of.rejected, of.unjudged);
+    format!("{all} answers{ways}, {sent} of them sent on; {not} not judged, and accepted")
 }
 
 fn share(part: Option<f64>) -> String {

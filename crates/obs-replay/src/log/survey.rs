@@ -4,12 +4,13 @@ use std::{
     hash::{BuildHasher, BuildHasherDefault, DefaultHasher},
 };
 
-use obs_core::{Usage, Usd};
-use obs_ledger::{Entry, Outcome, ReadError, Reader, Record};
+use obs_core::{Purpose, Usage, Usd};
+use obs_ledger::{Attempt, Entry, Outcome, ReadError, Reader, Record};
 use serde::Serialize;
 
 use super::{
     Log, LogError,
+    first_tokens::FirstTokens,
     latency::{Line, Sums},
     memory::Latest,
 };
@@ -24,6 +25,7 @@ pub struct Survey {
     /// What is in the log.
     pub facts: Facts,
     pub(super) lines: Vec<Option<Line>>,
+    pub(super) first_tokens: Vec<FirstTokens>,
     pub(super) verdicts: Latest<u64, Verdicts>,
 }
 
@@ -55,9 +57,17 @@ pub struct Facts {
     pub work_paid: Usd,
     /// Calls without a key: whether they are repeats cannot be told, and they are taken for new.
     pub without_key: u64,
+    /// Calls whose answer was wanted as a stream.
+    pub streams: u64,
+    /// Calls of which a judge sent an answer on to a better route, or asked for a second one.
+    pub judged: u64,
+    /// When the first and the last of these began, in milliseconds since 1970: between them judges were at work.
+    pub judging: Option<(u64, u64)>,
+    /// Calls without a prompt, which their recorded features decide.
+    pub by_features: u64,
     /// Calls without a prompt, which the recorded score decides.
     pub without_prompt: u64,
-    /// Calls with neither: they take the default route, and what a policy would have done cannot be told.
+    /// Calls with none of these: they take the default route, and what a policy would have done cannot be told.
     pub undecidable: u64,
     /// Verdicts on answers.
     pub verdicts: u64,
@@ -81,6 +91,16 @@ pub struct ModelledRoute {
     /// Milliseconds at the least, for a token read, and for a token written: how long it takes where it was not asked. `None`: no answer of it
     /// was recorded, and it takes as long as the route that was asked.
     pub latency_ms: Option<[f64; 3]>,
+    /// Recorded times to the first token of a stream: where it was not asked, and of second attempts, one of them is drawn.
+    pub first_tokens: u32,
+}
+
+impl Facts {
+    /// Whether judges were at work at this time, in milliseconds since 1970.
+    pub(super) fn was_judging(&self, time: u64) -> bool {
+        self.judging
+            .is_some_and(|(first, last)| (first..=last).contains(&time))
+    }
 }
 
 /// What was said of the answers of one call: of the one that its caller got, and of routes by name.
@@ -103,6 +123,7 @@ impl Log {
         let mut facts = Facts::default();
         let mut last = 0;
         let mut sums = vec![Sums::default(); self.routes.len()];
+        let mut first_tokens = vec![FirstTokens::new(); self.routes.len()];
         let mut verdicts: Latest<u64, Verdicts> = Latest::new(VERDICTS);
         let mut lines = 0_u64;
         while let Some(record) = reader.next() {
@@ -121,6 +142,9 @@ impl Log {
                             (self.route_of(attempt), seen)
                         {
                             sums[at].add(&usage, took as f64 / 1e3);
+                            if let Some(time) = attempt.first_token_us {
+                                first_tokens[at].add(time);
+                            }
                         }
                     }
                 }
@@ -162,17 +186,20 @@ impl Log {
         }
         facts.span_ms = last - facts.first;
         let lines: Vec<_> = sums.iter().map(Sums::line).collect();
-        let known = self.routes.iter().zip(sums.iter().zip(&lines));
-        let routes = known.map(|((name, _), (sums, line))| ModelledRoute {
+        let known = sums.iter().zip(&lines).zip(&first_tokens);
+        let known = self.routes.iter().zip(known);
+        let routes = known.map(|((name, _), ((sums, line), tokens))| ModelledRoute {
             route: name.as_ref().to_owned(),
             answers: sums.count(),
             latency_ms: line.map(|line| line.parts()),
+            first_tokens: tokens.seen(),
         });
         facts.routes = routes.collect();
         Ok(Survey {
             log: self.clone(),
             facts,
             lines,
+            first_tokens,
             verdicts,
         })
     }
@@ -200,7 +227,19 @@ impl Log {
         facts.unknown_costs += u64::from(entry.unknown_costs);
         facts.without_key += u64::from(entry.key.is_none());
         let prompt = entry.prompt.as_ref().and_then(|of| of.pieces.as_ref());
-        if prompt.is_none_or(Vec::is_empty) {
+        facts.streams += u64::from(entry.stream);
+        let is_judges = |of: &Attempt| of.is(Purpose::Judge) || of.is(Purpose::Escalation);
+        if entry.attempts.iter().any(is_judges) {
+            facts.judged += 1;
+            let (first, last) = facts.judging.unwrap_or((entry.time, entry.time));
+            facts.judging = Some((first.min(entry.time), last.max(entry.time)));
+        }
+        if prompt.is_some_and(|pieces| !pieces.is_empty()) {
+            return true;
+        }
+        if self.features(entry).is_some() {
+            facts.by_features += 1;
+        } else {
             facts.without_prompt += 1;
             let score = entry.decision().and_then(|of| of.score);
             facts.undecidable += u64::from(score.is_none());

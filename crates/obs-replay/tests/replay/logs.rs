@@ -14,7 +14,7 @@ use crate::world::{ByKey, ROUTES, layers};
 const BEGIN: u64 = 1_790_000_000_000;
 
 /// A call for `auto` that began so many milliseconds after the first, and was answered by the premium route: 1,000 tokens in, 500 out.
-fn call(name: &str, at: u64, key: u32) -> Entry {
+pub(crate) fn call(name: &str, at: u64, key: u32) -> Entry {
     Entry {
         v: SCHEMA,
         call: name.into(),
@@ -38,7 +38,7 @@ fn call(name: &str, at: u64, key: u32) -> Entry {
     }
 }
 
-fn attempt(route: &str, model: &str, millis: u64) -> Attempt {
+pub(crate) fn attempt(route: &str, model: &str, millis: u64) -> Attempt {
     Attempt {
         route: Some(route.into()),
         asked: model.into(),
@@ -55,7 +55,7 @@ fn attempt(route: &str, model: &str, millis: u64) -> Attempt {
     }
 }
 
-fn written(records: &[Record]) -> (TempDir, PathBuf) {
+pub(crate) fn written(records: &[Record]) -> (TempDir, PathBuf) {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("calls.jsonl");
     let lines = records
@@ -65,14 +65,14 @@ fn written(records: &[Record]) -> (TempDir, PathBuf) {
     (dir, path)
 }
 
-fn calls(entries: impl IntoIterator<Item = Entry>) -> Vec<Record> {
+pub(crate) fn calls(entries: impl IntoIterator<Item = Entry>) -> Vec<Record> {
     entries
         .into_iter()
         .map(|of| Record::Call(Box::new(of)))
         .collect()
 }
 
-fn surveyed(records: &[Record]) -> (TempDir, Survey) {
+pub(crate) fn surveyed(records: &[Record]) -> (TempDir, Survey) {
     let (dir, path) = written(records);
     let survey = Log::new(path, ROUTES).survey(&mut |_, _| ()).unwrap();
     (dir, survey)
@@ -83,8 +83,18 @@ fn replayed(survey: &Survey) -> Replayed {
     survey.replay(&layers(), 1, &mut |_, _| ()).unwrap()
 }
 
-fn usd(text: &str) -> Usd {
+pub(crate) fn usd(text: &str) -> Usd {
     text.parse().unwrap()
+}
+
+pub(crate) fn said(call: &str, good: bool, route: Option<&str>) -> Record {
+    Record::Feedback(Feedback {
+        v: SCHEMA,
+        feedback: call.into(),
+        verdict: Some(if good { Verdict::Good } else { Verdict::Bad }),
+        route: route.map(Into::into),
+        ..Feedback::default()
+    })
 }
 
 #[test]
@@ -133,15 +143,6 @@ fn figures_of_a_log_are_those_that_were_worked_out_by_hand() {
 
 #[test]
 fn verdicts_are_the_quality_of_the_route_that_they_are_about() {
-    let said = |call: &str, good: bool, route: Option<&str>| {
-        Record::Feedback(Feedback {
-            v: SCHEMA,
-            feedback: call.into(),
-            verdict: Some(if good { Verdict::Good } else { Verdict::Bad }),
-            route: route.map(Into::into),
-            ..Feedback::default()
-        })
-    };
     let mut records = calls([call("a", 0, 2), call("b", 1_000, 4), call("c", 2_000, 5)]);
     records.extend([
         said("a", true, None), // of the premium answer, and not of the cheap one
@@ -330,4 +331,67 @@ fn callers_who_named_a_model_can_be_taken_for_such_who_did_not() {
         paid(Log::new(&path, ROUTES).asking_for("auto")),
         usd("0.002")
     );
+}
+
+#[test]
+fn the_quality_that_is_kept_has_an_interval_that_tells_how_little_is_known() {
+    // Odd keys go to the premium route, which is always right; of the cheap answers a third are.
+    let records = |questions: u32| {
+        let mut records = Vec::new();
+        for n in 0..questions {
+            let name = format!("call {n}");
+            records.extend(calls([call(&name, u64::from(n) * 100_000, n)]));
+            records.push(said(&name, n % 3 == 0, Some("cheap")));
+            records.push(said(&name, true, Some("premium")));
+        }
+        records
+    };
+    let quality = |questions| {
+        let (_dir, survey) = surveyed(&records(questions));
+        replayed(&survey).quality.unwrap()
+    };
+    let (few, many) = (quality(60), quality(600));
+    assert_eq!((few.kept_known, many.kept_known), (60, 600));
+    let width = |of: obs_replay::log::Quality| {
+        let (low, high) = of.kept_interval.unwrap();
+        let kept = of.kept.unwrap();
+        assert!(low < kept && kept < high, "{low} < {kept} < {high}");
+        high - low
+    };
+    // Ten times as many questions tell three times as much.
+    let ratio = width(few) / width(many);
+    assert!((2.0..5.0).contains(&ratio), "{ratio}");
+    assert_eq!(quality(9).kept_interval, None);
+    let (_dir, survey) = surveyed(&records(60));
+    let report = Report::new(survey.facts.clone(), replayed(&survey), []);
+    let (text, page) = (report.text(), report.html());
+    assert!(text.contains("% of the gap kept ("), "{text}");
+    assert!(text.contains(", of 60 calls) |"), "{text}");
+    assert!(page.contains(", of 60 calls)"), "{page}");
+}
+
+#[test]
+fn streams_that_were_not_asked_have_first_tokens_that_were_recorded() {
+    let cheap = |n: u64| {
+        let mut entry = call(&format!("cheap {n}"), n * 1_000, 2 * n as u32 + 100);
+        let mut attempt = attempt("cheap", "small", 700);
+        attempt.first_token_us = Some(if n % 2 == 0 { 100_000 } else { 300_000 });
+        (entry.attempts, entry.stream) = (vec![attempt], true);
+        entry
+    };
+    let mut asked = call("asked", 60_000, 2);
+    asked.stream = true;
+    asked.attempts[0].first_token_us = Some(800_000);
+    let (_dir, survey) = surveyed(&calls((0..40).map(cheap).chain([asked])));
+    let facts = &survey.facts;
+    assert_eq!((facts.streams, facts.routes[0].first_tokens), (41, 40));
+    let of = replayed(&survey);
+    // All go to the cheap route; none has the 0.8 s of the other one.
+    let [half, _, most] = of.first_token_ms.unwrap();
+    assert!((100..=301).contains(&half), "{half}");
+    assert!((299..=301).contains(&most), "{most}");
+    // 500 ms after the first token, as on average.
+    assert!((600..=801).contains(&of.p99_ms), "{}", of.p99_ms);
+    let text = Report::new(facts.clone(), of, []).text();
+    assert!(text.contains("41 of 41 calls were streams"), "{text}");
 }
