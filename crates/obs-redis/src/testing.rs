@@ -1,6 +1,7 @@
 //! Real servers for tests: started on free ports, killed when dropped.
 //!
-//! They need `redis-server` and `redis-cli` on the `PATH`. Everything here panics when something goes wrong: it is for
+//! They need `redis-server` and `redis-cli` on the `PATH`; the environment variable `OBS_TEST_REDIS_SERVER` names another
+//! server in place of the first, such as `valkey-server`. Everything here panics when something goes wrong: it is for
 //! tests alone.
 mod authority;
 mod cluster;

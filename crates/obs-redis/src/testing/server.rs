@@ -1,5 +1,6 @@
 //! One server.
 use std::{
+    ffi::OsString,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -166,7 +167,7 @@ impl Server {
 
     /// Runs it by this configuration file, which it may change, in place of arguments.
     pub(super) fn try_start_by(&mut self, file: &Path, ready: &str) -> bool {
-        let mut command = Command::new("redis-server");
+        let mut command = Command::new(program());
         command.arg(file).args(&self.args);
         self.process = Process::start(&mut command, ready);
         self.runs()
@@ -174,7 +175,7 @@ impl Server {
 
     pub(super) fn try_start(&mut self) -> bool {
         assert!(!self.runs(), "it runs already");
-        let mut command = Command::new("redis-server");
+        let mut command = Command::new(program());
         let port = self.port.to_string();
         match self.args.iter().any(|arg| arg == "--tls-port") {
             true => command.args(["--port", "0"]),
@@ -195,6 +196,11 @@ impl Server {
     fn signal(&self, signal: &str) {
         self.process.as_ref().expect("it runs").signal(signal);
     }
+}
+
+/// What is started.
+fn program() -> OsString {
+    std::env::var_os("OBS_TEST_REDIS_SERVER").unwrap_or_else(|| "redis-server".into())
 }
 
 impl Default for Server {
