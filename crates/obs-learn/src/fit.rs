@@ -18,6 +18,10 @@ const STRUCTURE_PRIOR: f64 = 0.05;
 const WORDS_PRIOR: f64 = 1.0;
 const GROUP_PRIOR: f64 = 0.35;
 
+/// The part of each row that is learned from as if its group were not told. Else the words leave to the group what it accounts
+/// for, and a prompt of an unknown one lacks both. Measured from MMLU to GSM8K: what knowing groups cost there is gone.
+const UNTOLD: f64 = 0.5;
+
 /// Pairs of steps and changes of gradient that are remembered.
 const MEMORY: usize = 8;
 const ITERATIONS: usize = 200;
@@ -164,12 +168,18 @@ impl Design {
                 .map(|(x, u)| x * u)
                 .sum::<f64>();
             z += words * terms.iter().map(|&place| at[place as usize]).sum::<f64>();
-            if let Some(group) = self.groups[i] {
-                z += GROUP_PRIOR * at[self.groups_at + group as usize];
+            let told = self.groups[i].map(|group| self.groups_at + group as usize);
+            let untold = if told.is_some() { UNTOLD } else { 1.0 };
+            let (mut cost, mut slope) = error(z, *label);
+            cost *= untold;
+            slope *= untold;
+            if let Some(group) = told {
+                let (of, by) = error(z + GROUP_PRIOR * at[group], *label);
+                cost += (1.0 - untold) * of;
+                slope += (1.0 - untold) * by;
+                gradient[group] += (1.0 - untold) * GROUP_PRIOR * by;
             }
-            // ln(1 + e^z) without overflow
-            loss += z.max(0.0) + (-z.abs()).exp().ln_1p() - label * z;
-            let slope = 1.0 / (1.0 + (-z).exp()) - label;
+            loss += cost;
             gradient[0] += slope;
             for (x, g) in self.dense[i].iter().zip(&mut gradient[1..]) {
                 *g += slope * x;
@@ -177,14 +187,18 @@ impl Design {
             for &place in terms {
                 gradient[place as usize] += words * slope;
             }
-            if let Some(group) = self.groups[i] {
-                gradient[self.groups_at + group as usize] += GROUP_PRIOR * slope;
-            }
         }
         let rows = self.labels.len().max(1) as f64;
         gradient.iter_mut().for_each(|g| *g /= rows);
         loss / rows
     }
+}
+
+/// What a logit costs under this label, in nats, and its slope.
+fn error(z: f64, label: f64) -> (f64, f64) {
+    // ln(1 + e^z) without overflow
+    let cost = z.max(0.0) + (-z.abs()).exp().ln_1p() - label * z;
+    (cost, 1.0 / (1.0 + (-z).exp()) - label)
 }
 
 /// One remembered step.

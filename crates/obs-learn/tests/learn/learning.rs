@@ -160,6 +160,41 @@ fn a_group_that_was_seen_has_a_prior_and_an_unknown_one_has_none() {
 }
 
 #[test]
+fn what_words_tell_of_a_group_counts_where_it_is_not_told() {
+    let mut chance = Chance(9);
+    let mut data = Dataset::new();
+    for row in rows(1200, 81, 2.0) {
+        let hard = chance.unit() < 0.5;
+        let (group, word) = if hard {
+            ("law", "statute")
+        } else {
+            ("art", "museum")
+        };
+        let odds = row.truth / (1.0 - row.truth) * if hard { 3.0 } else { 1.0 / 3.0 };
+        let gained = chance.unit() < odds / (1.0 + odds);
+        let prompt = format!("{} {word}", row.prompt);
+        let group = format!("{group} {}", chance.below(5));
+        data.push(Some(&group), prompt.as_str(), f32::from(!gained), 1.0)
+            .expect("from 0 to 1");
+    }
+    let spread = |trainer: Trainer| {
+        let model = trainer
+            .train(&data, |_, _| ())
+            .expect("there is a gap")
+            .model;
+        assert_eq!(model.header().family, WORDS);
+        let logit = |word: &str| {
+            model
+                .read(None, format!("w1 w2 w3 w4 {word}").as_str())
+                .logit
+        };
+        logit("statute") - logit("museum")
+    };
+    let (told, alone) = (spread(trainer()), spread(trainer().prompts_alone()));
+    assert!(told > 0.8 * alone, "{told} of {alone}");
+}
+
+#[test]
 fn the_same_rows_and_seed_give_the_same_bytes() {
     let data = dataset(&rows(300, 3, 2.0));
     let file = |trainer: Trainer| {
