@@ -1,7 +1,11 @@
 //! The commands that say what would have been saved.
+mod common;
+
 use std::{fs, path::Path, process::ExitCode};
 
+use obs_core::Usd;
 use obs_gateway::settings::Environment;
+use obs_ledger::{Reader, Record};
 use serde_json::{Value, json};
 
 const CONFIG: &str = r#"
@@ -112,4 +116,145 @@ fn what_cannot_be_done_fails() {
     assert!(!is_good(run(&["replay", "/nowhere", "--config", &config])));
     assert!(!is_good(run(&["prove"])), "there are no data");
     assert!(!is_good(run(&["prove", "--data", "/nowhere"])));
+}
+
+/// Calls of all kinds, through a gateway with these settings; what its log says was paid, and saved by cache and by router.
+async fn recorded(config: &str, log: &Path) -> [Usd; 3] {
+    let running = common::start(common::from_file(config, &[])).await;
+    for turn in 0..3 {
+        for n in 0..12 {
+            let text = match n % 3 {
+                0 => {
+                    format!("Prove that there are infinitely many primes above {n}, step by step.")
+                }
+                _ => format!("What is the capital of country number {n}?"),
+            };
+            let model = ["auto", "auto", "auto", "premium"][n % 4];
+            let body = match (n + turn) % 2 {
+                0 => common::ask(model, &text),
+                _ => common::ask_stream(model, &text),
+            };
+            let response = running.chat(&body).send().await.unwrap();
+            assert_eq!(response.status().as_u16(), 200);
+            response.bytes().await.unwrap();
+        }
+    }
+    let body = json!({"model": "sim-embedding", "input": "a"});
+    let response = running.post("/v1/embeddings", &body).send().await.unwrap();
+    response.bytes().await.unwrap();
+    let mut running = running;
+    running.stop();
+    assert!(running.stopped().await);
+    let mut sums = [Usd::ZERO; 3];
+    for record in Reader::open(log).unwrap() {
+        let Record::Call(entry) = record.unwrap() else {
+            continue;
+        };
+        sums[0] += entry.paid;
+        sums[1] += entry.saved_by_cache.unwrap_or_default();
+        sums[2] += entry.saved_by_router.unwrap_or_default();
+    }
+    sums
+}
+
+#[tokio::test]
+async fn a_log_that_is_replayed_as_it_was_recorded_gives_its_own_sums_to_the_pico_dollar() {
+    for (name, router) in [
+        ("plain", ""),
+        ("sticky", "sticky = true"),
+        // No answer of the simulated provider is JSON, so that all cheap ones are sent on.
+        ("json", "cascade = \"json\""),
+        ("again", "cascade = \"consistency\""),
+    ] {
+        let dir = tempfile::tempdir().unwrap();
+        let file = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+        let [config, log, json] = ["gateway.toml", "calls.jsonl", "out.json"].map(file);
+        let text = format!(
+            "[simulated]\nlatency = 0\n[log]\nfile = {log:?}\nprompts = true\n[router]\n{router}\n"
+        );
+        fs::write(&config, &text).unwrap();
+        let [paid, by_cache, by_router] = recorded(&text, Path::new(&log)).await;
+        let line = ["replay", &log, "--config", &config, "--json", &json].map(str::to_owned);
+        let replayed = move || {
+            let line: Vec<_> = line.iter().map(String::as_str).collect();
+            is_good(run(&line))
+        };
+        assert!(tokio::task::spawn_blocking(replayed).await.unwrap());
+        let told: Value = serde_json::from_slice(&fs::read(&json).unwrap()).unwrap();
+        let of = &told["replayed"];
+        let usd = |field: &str| of[field].as_str().unwrap().parse::<Usd>().unwrap();
+        assert_eq!(usd("paid"), paid, "{name}");
+        assert_eq!(usd("saved_by_cache"), by_cache, "{name}");
+        assert_eq!(
+            usd("saved_by_router") + usd("saved_by_cascade"),
+            by_router,
+            "{name}"
+        );
+        assert_eq!(of["calls"], 37);
+        assert!(paid > Usd::ZERO && by_cache > Usd::ZERO && by_router != Usd::ZERO);
+        let as_recorded = of["judged"]["as_recorded"].as_u64();
+        assert_eq!(
+            as_recorded.is_some_and(|of| of > 0),
+            !router.is_empty() && name != "sticky"
+        );
+    }
+}
+
+#[test]
+fn a_modelled_judge_streams_and_second_attempts_play_their_part() {
+    let dir = tempfile::tempdir().unwrap();
+    let [config, log, json, _] = world(dir.path());
+    let stream = |n: u64, first: u64| {
+        let mut call = call(
+            &format!("stream {n}"),
+            300_000 + n * 10_000,
+            &"x".repeat(40 + n as usize),
+        );
+        call["stream"] = json!(true);
+        let attempt = &mut call["attempts"][0];
+        attempt["route"] = json!("cheap");
+        attempt["asked"] = json!("small");
+        attempt["first_token_us"] = json!(first * 1000);
+        attempt["latency_us"] = json!((first + 500) * 1000);
+        call.to_string() + "\n"
+    };
+    let mut text = fs::read_to_string(&log).unwrap();
+    text.extend((0..20).map(|n| stream(n, 100)));
+    text.push_str(&stream(20, 5_000));
+    text.push_str("{\"v\":1,\"feedback\":\"one\",\"time\":1790000000000,\"verdict\":\"bad\",\"route\":\"cheap\"}\n");
+    fs::write(&log, text).unwrap();
+    let played = |more: &[&str]| -> Value {
+        let line = ["replay", &log, "--config", &config, "--json", &json];
+        assert!(is_good(run(&[&line[..], more].concat())), "{more:?}");
+        serde_json::from_slice(&fs::read(&json).unwrap()).unwrap()
+    };
+    let plain = played(&[]);
+    assert_eq!(plain["replayed"]["judged"], Value::Null);
+    assert_eq!(plain["replayed"]["first_token_ms"][0], 100);
+    // Three digits are told.
+    let p99 = |of: &Value| of["replayed"]["p99_ms"].as_u64().unwrap() / 10 * 10;
+    assert_eq!(p99(&plain), 5_500);
+
+    let judged = played(&["--judge", "100/0"]);
+    // Of one answer there is a verdict.
+    let of = &judged["replayed"]["judged"];
+    assert_eq!((&of["modelled"], &of["rejected"]), (&json!(1), &json!(1)));
+    assert_eq!(judged["replayed"]["saved_by_cascade"], "-0.002");
+
+    let hedged = played(&["--timeout-hedge-after", "1s", "--timeout-hedge-share", "1"]);
+    let of = &hedged["replayed"];
+    assert_eq!(
+        (&of["hedged"]["made"], &of["hedged"]["won"]),
+        (&json!(1), &json!(1))
+    );
+    assert_eq!(
+        p99(&hedged),
+        1_600,
+        "begun after 1 s, and 0.1 s and 0.5 s more"
+    );
+    assert_eq!(of["paid_racing"], "0.002");
+
+    let cut = played(&["--timeout-first-token-with-fallback", "2s"]);
+    let answers = |of: &Value, at: usize| of["replayed"]["by_route"][at]["answers"].clone();
+    assert_eq!((answers(&plain, 1), answers(&cut, 1)), (json!(1), json!(2)));
 }
