@@ -110,10 +110,23 @@ impl LlmResponse for Answer {
         }
     }
 
+    fn stream(&self) -> Option<&ChunkStream<Chunk>> {
+        match self {
+            Self::Whole(_) => None,
+            Self::Stream(chunks) => Some(chunks),
+        }
+    }
+
     fn usage(&self) -> Option<Usage> {
         match self {
             Self::Whole(all) => all.usage(),
             Self::Stream(_) => None,
+        }
+    }
+
+    fn visit_text(&self, visit: &mut dyn FnMut(&str)) {
+        if let Self::Whole(all) = self {
+            visit(&all.text);
         }
     }
 }

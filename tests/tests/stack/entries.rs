@@ -10,7 +10,7 @@ use obs_cache::{CacheLayer, Clock, Memory};
 use obs_core::*;
 use obs_ledger::{Entry, LedgerLayer, Outcome, Record};
 use obs_metrics::Metrics;
-use obs_router::{Decision, Reason, Retries, Route, RouterLayer, Verdict};
+use obs_router::{Both, Consistency, Decision, Reason, Retries, Route, RouterLayer, Verdict};
 use obs_tests::chat::{Answer, Ask, hi, prices, stop, text, used};
 use obs_timeout::{AttemptTimeoutLayer, HedgeLayer, TimeoutLayer};
 use tokio::time::{Instant, sleep, timeout};
@@ -33,6 +33,7 @@ struct Seen {
     unknown: usize,
     losses: usize,
     escalated: usize,
+    second: usize,
     hedged: usize,
     cancelled: usize,
     timed_out: usize,
@@ -146,9 +147,18 @@ async fn run(seed: u64, seen: &mut Seen) {
         _ => Stack::new(attempts),
     };
     let routed;
-    let router_stats: Box<dyn Fn() -> obs_router::Stats> = match dice.roll(2) {
+    let router_stats: Box<dyn Fn() -> obs_router::Stats> = match dice.roll(3) {
         0 => {
             let judged = router.judge(judge);
+            routed = Stack::new(judged.layer(attempts));
+            Box::new(move || judged.stats())
+        }
+        1 => {
+            // A second answer is asked for, which is paid whatever is thought of it.
+            let again = Consistency::new(attempts.clone());
+            let opinions = Mutex::new(Dice(seed ^ 4));
+            let again = again.by(move |_, _| opinions.lock().expect("no panic in it").roll(3) > 0);
+            let judged = router.judge(Both::new(judge, again));
             routed = Stack::new(judged.layer(attempts));
             Box::new(move || judged.stats())
         }
@@ -289,6 +299,7 @@ fn look(entry: &Entry, seen: &mut Seen) {
     seen.losses += is(entry.saved_by_router.is_some_and(|usd| usd < Usd::ZERO));
     let by = |purpose| entry.attempts.iter().any(|attempt| attempt.is(purpose));
     seen.escalated += is(by(Purpose::Escalation));
+    seen.second += is(by(Purpose::Judge));
     seen.hedged += is(by(Purpose::Hedge));
     seen.cancelled += is(entry.outcome == Outcome::Cancelled);
     seen.timed_out += is(entry.outcome == Outcome::TimedOut);
@@ -310,6 +321,7 @@ async fn whatever_happens_the_ledger_is_what_was_counted() {
         unknown,
         losses,
         escalated,
+        second,
         hedged,
         cancelled,
         timed_out,
@@ -318,8 +330,8 @@ async fn whatever_happens_the_ledger_is_what_was_counted() {
         routed,
     } = seen;
     let all = [
-        hits, stale, coalesced, works, unknown, losses, escalated, hedged, cancelled, timed_out,
-        failed, exact, routed,
+        hits, stale, coalesced, works, unknown, losses, escalated, second, hedged, cancelled,
+        timed_out, failed, exact, routed,
     ];
     assert!(
         all.iter().all(|count| *count > 20),
