@@ -153,6 +153,13 @@ impl Online {
         self.decide_by(group, evidence, Target::admit)
     }
 
+    /// The same of the features of a prompt as [`Online::look`] of the prompt.
+    #[must_use]
+    pub fn look_features(&self, group: Option<&str>, features: &[f32; FEATURES]) -> Decision {
+        let evidence = self.model.read_features(group, features);
+        self.decide_by(group, evidence, Target::admits)
+    }
+
     fn decide_by(
         &self,
         group: Option<&str>,

@@ -285,6 +285,10 @@ fn recorded_features_decide_as_the_prompt_did_where_no_words_are_read() {
     for row in &fresh {
         let (group, kept) = (Some(row.group.as_str()), features(row.prompt.as_str()));
         let seen = by_prompt.decide(group, row.prompt.as_str());
+        assert_eq!(
+            by_prompt.look(group, row.prompt.as_str()),
+            by_prompt.look_features(group, &kept)
+        );
         assert_eq!(seen, by_features.decide_features(group, &kept));
         premium += usize::from(seen.premium);
         // A model of words says what it can.

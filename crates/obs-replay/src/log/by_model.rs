@@ -6,7 +6,7 @@ use obs_learn::{Allowance, Online};
 use obs_router::{Complexity, Decision, Learned, Policy};
 
 use super::{By, ByRecord, recorded, recorded::by_score};
-use crate::{Ask, Ended};
+use crate::{Ask, Ended, Question};
 
 /// Decides by a learned model: by the prompt where it is known, else by its features, which tell a model without words exactly
 /// the same, else by the score that was recorded. The group is the one that was recorded, or the tenant. Where the rule decides in
@@ -74,11 +74,36 @@ impl ByModel {
     }
 }
 
+impl ByModel {
+    /// The model in traffic.
+    #[must_use]
+    pub const fn online(&self) -> &Arc<Online> {
+        self.policy.online()
+    }
+
+    pub(super) const fn threshold(&self) -> f32 {
+        self.threshold
+    }
+
+    /// What the model foresees of a call, without moving a threshold.
+    pub(super) fn look(
+        &self,
+        question: &Question,
+        context: &CallContext,
+    ) -> Option<obs_learn::Decision> {
+        let (online, group) = (self.online(), group(question, context));
+        match (recorded(question), &question.features) {
+            (By::Prompt, _) => Some(online.look(group, &question.prompt[..])),
+            (_, Some(features)) => Some(online.look_features(group, features)),
+            (_, None) => None,
+        }
+    }
+}
+
 impl Policy<Ask> for ByModel {
     fn decide(&self, ask: &Ask, context: &CallContext) -> Decision {
         let question = ask.question();
-        let group = question.group.as_deref().or(context.tenant.as_deref());
-        let online = self.policy.online();
+        let (online, group) = (self.online(), group(question, context));
         let seen = match (recorded(question), &question.features) {
             (By::Prompt, _) => online.decide(group, &question.prompt[..]),
             (_, Some(features)) => online.decide_features(group, features),
@@ -86,4 +111,9 @@ impl Policy<Ask> for ByModel {
         };
         self.policy.conclude(&seen, ask, context)
     }
+}
+
+/// As in training.
+fn group<'a>(question: &'a Question, context: &'a CallContext) -> Option<&'a str> {
+    question.group.as_deref().or(context.tenant.as_deref())
 }

@@ -2,6 +2,7 @@
 mod about;
 mod arrivals;
 mod by_model;
+mod by_money;
 mod first_tokens;
 mod judging;
 mod latency;
@@ -18,6 +19,7 @@ use obs_learn::FEATURES;
 
 pub use self::{
     by_model::ByModel,
+    by_money::ByMoney,
     judging::{Judged, Judging},
     recorded::{By, ByRecord, recorded},
     replayed::{ByRoute, Hedged, Moment, Quality, Replayed},
