@@ -10,17 +10,15 @@ pub(crate) fn usage(value: &str) -> Option<Usage> {
         return None;
     }
     let (mut input, mut read, mut written, mut output) = (None, None, None, None);
-    let mut thinking = 0;
+    let (mut thinking, mut long, mut searches) = (0, 0, 0);
     json::fields(value, |key, value| match &*key {
         "input_tokens" => input = json::count(value),
         "cache_read_input_tokens" => read = json::count(value),
         "cache_creation_input_tokens" => written = json::count(value),
         "output_tokens" => output = json::count(value),
-        "output_tokens_details" => {
-            json::field(value, "thinking_tokens", &mut |tokens| {
-                thinking = json::count(tokens).unwrap_or(0);
-            });
-        }
+        "output_tokens_details" => thinking = of(value, "thinking_tokens"),
+        "cache_creation" => long = of(value, "ephemeral_1h_input_tokens"),
+        "server_tool_use" => searches = of(value, "web_search_requests"),
         _ => {}
     })
     .ok()?;
@@ -37,7 +35,18 @@ pub(crate) fn usage(value: &str) -> Option<Usage> {
         cache_write,
         output,
         reasoning: thinking.min(output),
+        cache_write_1h: long,
+        searches,
     })
+}
+
+/// A count in an object of details.
+fn of(details: &str, name: &str) -> u64 {
+    let mut found = 0;
+    json::field(details, name, &mut |count| {
+        found = json::count(count).unwrap_or(0);
+    });
+    found
 }
 
 #[cfg(test)]
@@ -47,14 +56,16 @@ mod tests {
     #[test]
     fn the_input_is_what_was_read_and_written_and_the_rest() {
         let told = r#"{"input_tokens":10,"cache_read_input_tokens":1000,"cache_creation_input_tokens":200,
-            "cache_creation":{"ephemeral_5m_input_tokens":200,"ephemeral_1h_input_tokens":0},"output_tokens":7,
-            "output_tokens_details":{"thinking_tokens":3},"service_tier":"standard"}"#;
+            "cache_creation":{"ephemeral_5m_input_tokens":50,"ephemeral_1h_input_tokens":150},"output_tokens":7,
+            "output_tokens_details":{"thinking_tokens":3},"server_tool_use":{"web_search_requests":2,"web_fetch_requests":1},"service_tier":"standard"}"#;
         let expected = Usage {
             input: 1210,
             cached_input: 1000,
             cache_write: 200,
             output: 7,
             reasoning: 3,
+            cache_write_1h: 150,
+            searches: 2,
         };
         assert_eq!(usage(told), Some(expected));
     }

@@ -70,8 +70,10 @@ impl PriceTable {
     /// | `input_cost_per_token`, `output_cost_per_token` | needed: a row without is skipped (embeddings need only the first) |
     /// | `cache_read_input_token_cost` | else as input |
     /// | `cache_creation_input_token_cost` | else as input |
+    /// | `cache_creation_input_token_cost_above_1hr` | for writes that are kept for an hour; else not known, where other writes have a price |
     /// | `output_cost_per_reasoning_token` | else as output |
-    /// | the first four with `_above_200k_tokens` (or another number of thousands) | for requests whose whole input is larger than that |
+    /// | `search_context_cost_per_query`, of it `search_context_size_medium` | for a search; else not known |
+    /// | those of a token but for reasoning with `_above_200k_tokens` (or another number of thousands) | for requests whose whole input is larger than that |
     /// | `max_input_tokens` | context window |
     ///
     /// All other fields, and the row `sample_spec`, are ignored. Prices are read from their text, never through a float;
@@ -122,10 +124,11 @@ impl PriceTable {
             .or_else(|| self.of_model(model))
     }
 
-    /// What the usage costs. `None`: no price is known, which is not a price of zero.
+    /// What the usage costs. `None`: no price is known, or none of a [part of it](Price::covers), which is not a price of zero.
     #[must_use]
     pub fn cost(&self, route: Option<&str>, model: &str, usage: &Usage) -> Option<Usd> {
-        Some(self.price(route, model)?.cost(usage))
+        let price = self.price(route, model)?;
+        price.covers(usage).then(|| price.cost(usage))
     }
 
     /// How many tokens the model can read, where the table says so.

@@ -27,6 +27,12 @@ pub struct Usage {
     pub output: u64,
     /// Of the output: thought, and not shown.
     pub reasoning: u64,
+    /// Of the cache writes: kept for an hour, which costs more.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub cache_write_1h: u64,
+    /// Searches that the provider made for it, each of which has a fee besides its tokens.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub searches: u64,
 }
 
 impl Usage {
@@ -50,8 +56,15 @@ impl Usage {
             cache_write: f(self.cache_write, other.cache_write),
             output: f(self.output, other.output),
             reasoning: f(self.reasoning, other.reasoning),
+            cache_write_1h: f(self.cache_write_1h, other.cache_write_1h),
+            searches: f(self.searches, other.searches),
         }
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 /// Saturates.

@@ -161,6 +161,19 @@ fn usage_merges_by_the_larger_figure_and_adds_without_wrapping() {
         ..Usage::default()
     };
     assert_eq!(early.max(late), late);
+    let told = serde_json::to_string(&late).expect("JSON");
+    assert!(!told.contains("search") && !told.contains("1h"), "{told}");
+    let searched = Usage {
+        searches: 1,
+        cache_write_1h: 2,
+        ..late
+    };
+    let told = serde_json::to_string(&searched).expect("JSON");
+    assert_eq!(
+        serde_json::from_str::<Usage>(&told).expect("usage"),
+        searched
+    );
+    assert_eq!((searched + searched).searches, 2);
     assert_eq!(late.max(early), late);
     assert_eq!((early + late).input, 20);
     let full = Usage {

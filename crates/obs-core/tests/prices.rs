@@ -37,6 +37,7 @@ fn each_kind_of_token_has_its_price() {
         cache_write: 100,
         output: 50,
         reasoning: 20,
+        ..Usage::default()
     };
     // 300 · 3 + 600 · 0.3 + 100 · 3.75 + 30 · 15 + 20 · 20, in millionths
     assert_eq!(price.cost(&usage), usd("0.002305"));
@@ -75,6 +76,7 @@ fn parts_that_exceed_the_whole_are_not_paid_twice() {
         cache_write: 100,
         output: 5,
         reasoning: 9,
+        ..Usage::default()
     };
     assert_eq!(price.cost(&usage), usd("0.000113")); // 7 · 1 + 3 · 2 + 5 · 20
     let usage = Usage {
@@ -82,6 +84,49 @@ fn parts_that_exceed_the_whole_are_not_paid_twice() {
         ..usage
     };
     assert_eq!(price.cost(&usage), usd("0.00011")); // 10 · 1 + 5 · 20
+}
+
+#[test]
+fn what_is_kept_for_an_hour_and_what_is_searched_have_prices_of_their_own_or_none_that_is_known() {
+    let price = Price::per_million("3", "15")
+        .and_then(|p| p.cache_write_per_million("3.75"))
+        .expect("prices");
+    let written = Usage {
+        input: 1_000,
+        cache_write: 500,
+        cache_write_1h: 400,
+        ..Usage::default()
+    };
+    let searched = Usage {
+        searches: 2,
+        ..Usage::default()
+    };
+    let table = |price| PriceTable::new().with_model("m", price);
+    let cost = |price: &Price, usage| table(price.clone()).cost(None, "m", usage);
+    assert_eq!(cost(&price, &written), None, "not as other writes");
+    assert_eq!(cost(&price, &searched), None, "and not as nothing");
+    let long = price.clone().cache_write_1h_per_million("6");
+    let both = long.and_then(|p| p.per_search("0.01")).expect("prices");
+    // 500 · 3 + 100 · 3.75 + 400 · 6, in millionths
+    assert_eq!(cost(&both, &written), Some(usd("0.004275")));
+    assert_eq!(cost(&both, &searched), Some(usd("0.02")));
+    // More than all writes are all writes.
+    let more = Usage {
+        cache_write_1h: 9_999,
+        ..written
+    };
+    assert_eq!(both.cost(&more), usd("0.0045"));
+    // Where writes are told from nothing else, they cost as the rest.
+    let plain = Price::per_million("3", "15").expect("prices");
+    assert_eq!(cost(&plain, &written), Some(usd("0.003")));
+    assert_eq!(cost(&plain, &searched), None);
+    assert_eq!(cost(&Price::FREE, &(written + searched)), Some(Usd::ZERO));
+    assert!(
+        Price::per_million("1", "1")
+            .unwrap()
+            .per_search("-1")
+            .is_err()
+    );
 }
 
 #[test]
@@ -385,6 +430,19 @@ fn the_bundled_table_has_the_large_providers_and_says_its_date() {
     assert_eq!(found(&table, None, "gpt-4o-mini"), Some(usd("0.15")));
     assert_eq!(found(&table, None, "gpt-4o-2024-05-13"), Some(usd("5")));
     assert_eq!(found(&table, None, "my-own-model"), None);
+    // Twice the input for an hour, and a cent a search; and above a size of the input as well.
+    let of = |model| table.price(None, model).expect("a price");
+    let (sonnet, haiku) = (of("claude-sonnet-4-5"), of("claude-haiku-5-5"));
+    assert_eq!(sonnet.cache_write_1h(), Some(usd("6e-6")));
+    assert_eq!(sonnet.search(), Some(usd("0.01")));
+    let large = Usage {
+        input: 200_000,
+        cache_write: 200_000,
+        cache_write_1h: 200_000,
+        ..Usage::default()
+    };
+    assert_eq!(haiku.cost(&large), usd("0.2"));
+    assert_eq!(of("claude-haiku-4-5").search(), None);
     for (model, price) in table.models() {
         // A slip of the comma shows here: 300 dollars a million is more than any list has.
         assert!(
@@ -396,6 +454,28 @@ fn the_bundled_table_has_the_large_providers_and_says_its_date() {
             "{model}"
         );
     }
+}
+
+#[test]
+fn a_search_has_the_price_of_its_usual_size() {
+    let table = |size: &str| {
+        let sizes = format!(r#"{{"search_context_size_low": 0.03, {size}}}"#);
+        let row = format!(
+            r#"{{"m": {{"input_cost_per_token": 1e-6, "output_cost_per_token": 1e-6, "search_context_cost_per_query": {sizes}}}}}"#
+        );
+        PriceTable::from_json(&row)
+    };
+    let search = |size| table(size).unwrap().price(None, "m").unwrap().search();
+    assert_eq!(
+        search(r#""search_context_size_medium": 0.035"#),
+        Some(usd("0.035"))
+    );
+    assert_eq!(search(r#""search_context_size_high": 0.05"#), None);
+    let bad = table(r#""search_context_size_medium": -1"#).unwrap_err();
+    assert!(
+        bad.to_string().contains("search_context_size_medium"),
+        "{bad}"
+    );
 }
 
 #[test]
@@ -414,6 +494,7 @@ fn usage() -> impl Strategy<Value = Usage> {
             cache_write,
             output: shown + reasoning,
             reasoning,
+            ..Usage::default()
         },
     )
 }

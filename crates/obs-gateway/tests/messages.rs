@@ -570,3 +570,42 @@ async fn limits_that_only_messages_taught_are_shown() {
     // The floor, in seconds.
     assert!(shown.contains(&format!("{limit} 2\n")), "{shown}");
 }
+
+#[tokio::test]
+async fn writes_for_an_hour_and_searches_are_in_the_cost_or_it_is_unknown() {
+    let with = |model: &str| {
+        let mut answer = message(model, "found");
+        answer["usage"] = json!({
+            "input_tokens": 1000, "cache_creation_input_tokens": 500, "cache_read_input_tokens": 0, "output_tokens": 0,
+            "cache_creation": {"ephemeral_5m_input_tokens": 0, "ephemeral_1h_input_tokens": 500},
+            "server_tool_use": {"web_search_requests": 2},
+        });
+        json_answer(200, &answer)
+    };
+    let start = EVENTS.replace("claude-haiku-5-5", "claude-opus-4-5").replace(
+        "\"usage\":{\"input_tokens\":1000,",
+        "\"usage\":{\"input_tokens\":1000,\"cache_creation_input_tokens\":500,\"cache_creation\":{\"ephemeral_1h_input_tokens\":500},",
+    );
+    let events = start.replace(
+        "\"usage\":{\"output_tokens\":1000}",
+        "\"usage\":{\"output_tokens\":1,\"server_tool_use\":{\"web_search_requests\":2}}",
+    );
+    let then = [
+        with("claude-opus-4-5"),
+        streams(&events),
+        with("claude-haiku-4-5"),
+    ];
+    let (gateway, _anthropic, _openai) = mixed(then).await;
+    let plain = gateway.post(MESSAGES, &question("opus", "a"));
+    let plain = plain.send().await.unwrap();
+    // 1000 · $5 + 500 · $10 a million, and two cents.
+    assert_eq!(header(&plain, "x-obs-cost-usd"), Some("0.03"));
+    let stream = gateway.post(MESSAGES, &streamed("opus", "b"));
+    let stream = stream.header("x-obs-report", "1").send().await.unwrap();
+    let stream = stream.text().await.unwrap();
+    assert!(stream.contains("x-obs-cost-usd=0.030025"), "{stream}");
+    // Of this model the list has no price of a search.
+    let other = gateway.post(MESSAGES, &question("claude-haiku-4-5", "c"));
+    let other = other.send().await.unwrap();
+    assert_eq!(header(&other, "x-obs-cost-usd"), None);
+}

@@ -545,6 +545,35 @@ fn providers_and_routes_are_read_from_the_file_and_stand_over_openais_variables(
 }
 
 #[test]
+fn the_price_of_a_route_may_tell_of_writes_for_an_hour_and_of_searches() {
+    let file = |price: &str| {
+        format!(
+            "[[providers]]\nname = \"a\"\nformat = \"anthropic\"\n[[routes]]\nname = \"r\"\nmodel = \"m\"\nprice = {price}\n"
+        )
+    };
+    let text = file(
+        r#"{ input = "3", output = "15", cache_write = "3.75", cache_write_1h = "6", search = "0.01" }"#,
+    );
+    let loaded = given().file(&text).load().unwrap();
+    let price = loaded.settings.routes[0].price.clone().unwrap();
+    assert_eq!(price.cache_write_1h().unwrap().to_string(), "$0.000006");
+    assert_eq!(price.search().unwrap().to_string(), "$0.01");
+    // What is printed is read again, and means the same.
+    let printed = loaded.print();
+    let again = given().file(&printed).load().unwrap();
+    let again = again.settings.routes[0].price.clone().unwrap();
+    assert_eq!(
+        (again.cache_write_1h(), again.search()),
+        (price.cache_write_1h(), price.search())
+    );
+    let plain = file(r#"{ input = "3", output = "15", cache_write = "3.75" }"#);
+    let printed = given().file(&plain).load().unwrap().print();
+    assert!(!printed.contains("_1h") && !printed.contains("search = "));
+    let refusal = given().file(&file(r#"{ input = "3", output = "15", search = "-1" }"#));
+    assert!(refusal.refusal().contains("search"));
+}
+
+#[test]
 fn anthropics_own_address_need_not_be_said() {
     let text = "[[providers]]\nname = \"a\"\nformat = \"anthropic\"\n";
     let loaded = given().file(text).load().unwrap();

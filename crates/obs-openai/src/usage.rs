@@ -53,6 +53,7 @@ pub(crate) fn usage(value: &str) -> Option<Usage> {
         cache_write: written.min(input - cached_input),
         output,
         reasoning,
+        ..Usage::default()
     })
 }
 
@@ -83,6 +84,7 @@ mod tests {
             cache_write,
             output,
             reasoning,
+            ..Usage::default()
         };
         assert_eq!(usage(value), Some(expected), "{value}");
     }

@@ -77,6 +77,7 @@ impl Told {
             cache_write,
             output,
             reasoning,
+            ..Usage::default()
         };
         let length = from.try_get_u32_le().map_err(|_| short())? as usize;
         if from.len() < length {

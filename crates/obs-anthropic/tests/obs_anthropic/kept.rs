@@ -70,6 +70,7 @@ fn usage_includes_what_the_prompt_cache_did() {
         cache_write: 100,
         output: 15,
         reasoning: 0,
+        ..Usage::default()
     };
     let (sse, message) = TEXT;
     assert_eq!(MessagesResponse::whole(message).usage(), Some(expected));

@@ -147,6 +147,8 @@ fn read(mut rest: Bytes) -> Option<(Entry, [u8; 16])> {
             cache_write: tokens()?,
             output: tokens()?,
             reasoning: tokens()?,
+            // What it cost is kept apart.
+            ..Usage::default()
         }),
     };
     let mut text = |flag| -> Option<Option<Arc<str>>> {

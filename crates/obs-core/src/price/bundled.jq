@@ -21,11 +21,13 @@
 
 | def bare($prefix): ltrimstr($prefix);
   def undated: sub("[-@](20[0-9]{2}-?[01][0-9]-?[0-3][0-9])$"; "");
-  def columns: with_entries(select(.key | test(
-    "^(input_cost_per_token|output_cost_per_token|cache_read_input_token_cost|cache_creation_input_token_cost)"
-    + "(_above_[0-9]+k_tokens)?$|^output_cost_per_reasoning_token$")))
+  def columns: .litellm_provider as $of | with_entries(select(.key | test(
+    "^(input_cost_per_token|output_cost_per_token|cache_read_input_token_cost|cache_creation_input_token_cost(_above_1hr)?)"
+    + "(_above_[0-9]+k_tokens)?$|^output_cost_per_reasoning_token$|^search_context_cost_per_query$")))
     # As the output, which is what stands where there is none.
     | if .output_cost_per_reasoning_token == .output_cost_per_token then del(.output_cost_per_reasoning_token) else . end
+    # Only this provider tells in its usage how often it searched.
+    | if $of != "anthropic" then del(.search_context_cost_per_query) else . end
     # Zero means there that no writes are told apart, and not that they are free.
     | if .cache_creation_input_token_cost == 0 then del(.cache_creation_input_token_cost) else . end;
 

@@ -21,6 +21,10 @@ const EXPLANATION: &str = "sample_spec";
 const INPUT: &str = "input_cost_per_token";
 const CACHED_INPUT: &str = "cache_read_input_token_cost";
 const CACHE_WRITE: &str = "cache_creation_input_token_cost";
+const CACHE_WRITE_1H: &str = "cache_creation_input_token_cost_above_1hr";
+const SEARCH: &str = "search_context_cost_per_query";
+/// Of the three sizes of a search, the one that is made where nobody asks for another.
+const SEARCH_SIZE: &str = "search_context_size_medium";
 const OUTPUT: &str = "output_cost_per_token";
 const REASONING: &str = "output_cost_per_reasoning_token";
 const CONTEXT: &str = "max_input_tokens";
@@ -64,6 +68,8 @@ impl Row<'_> {
             cache_write: self.amount(CACHE_WRITE)?,
             output,
             reasoning: self.amount(REASONING)?,
+            cache_write_1h: self.amount(CACHE_WRITE_1H)?,
+            search: self.search()?,
         };
         let mut price = Price::new(rates);
         for thousands in self.steps() {
@@ -76,6 +82,8 @@ impl Row<'_> {
                 output: above(OUTPUT)?.unwrap_or(rates.output),
                 // Reasoning has no column for this.
                 reasoning: above(OUTPUT)?.or(rates.reasoning),
+                cache_write_1h: above(CACHE_WRITE_1H)?.or(rates.cache_write_1h),
+                search: rates.search,
             };
             price = price.above(thousands.saturating_mul(1000), rates);
         }
@@ -89,11 +97,25 @@ impl Row<'_> {
     fn steps(&self) -> BTreeSet<u64> {
         let step = |field: &str| {
             let (of, step) = field.split_once("_above_")?;
-            let known = [INPUT, CACHED_INPUT, CACHE_WRITE, OUTPUT].contains(&of);
+            let (of, step) = match step.split_once("_above_") {
+                Some(("1hr", step)) if of == CACHE_WRITE => (CACHE_WRITE_1H, step),
+                _ => (of, step),
+            };
+            let known = [INPUT, CACHED_INPUT, CACHE_WRITE, CACHE_WRITE_1H, OUTPUT].contains(&of);
             let thousands = step.strip_suffix("k_tokens")?.parse().ok()?;
             known.then_some(thousands)
         };
         self.0.keys().filter_map(|field| step(field)).collect()
+    }
+
+    fn search(&self) -> Result<Option<Usd>, PriceError> {
+        let sizes = self.0.get(SEARCH).map(|sizes| sizes.get());
+        let Some(sizes) = sizes.filter(|sizes| *sizes != "null") else {
+            return Ok(None);
+        };
+        let sizes = serde_json::from_str(sizes).map(Row);
+        let sizes = sizes.map_err(|_| PriceError::new(SEARCH, "an object of sizes"))?;
+        sizes.amount(SEARCH_SIZE)
     }
 
     fn amount(&self, field: &str) -> Result<Option<Usd>, PriceError> {

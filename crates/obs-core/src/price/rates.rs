@@ -8,7 +8,8 @@ use crate::{
 /// What tokens of each kind cost, and how many the model can read.
 ///
 /// All prices are whole pico-dollars a token and not negative. Cached input and cache writes cost as much as other
-/// input, and reasoning as much as other output, where nothing else is said.
+/// input, and reasoning as much as other output, where nothing else is said. Cache writes for an hour cost as much as other writes where those
+/// have no price of their own; else they have a price where one is said. So have searches.
 ///
 /// ```
 /// # use obs_core::{Price, Usage};
@@ -35,6 +36,9 @@ pub(super) struct Rates {
     pub(super) cache_write: Option<Usd>,
     pub(super) output: Usd,
     pub(super) reasoning: Option<Usd>,
+    pub(super) cache_write_1h: Option<Usd>,
+    /// Each.
+    pub(super) search: Option<Usd>,
 }
 
 impl Price {
@@ -45,6 +49,8 @@ impl Price {
         cache_write: None,
         output: Usd::ZERO,
         reasoning: None,
+        cache_write_1h: None,
+        search: Some(Usd::ZERO),
     });
 
     /// Dollars for a million tokens of input and of output, as decimal text: `("0.15", "0.60")`.
@@ -56,6 +62,7 @@ impl Price {
         Ok(Self::new(Rates {
             input: a_million("input", input)?,
             output: a_million("output", output)?,
+            search: None,
             ..Self::FREE.rates
         }))
     }
@@ -90,6 +97,27 @@ impl Price {
         Ok(self)
     }
 
+    /// Dollars for a million tokens that the provider wrote to its prompt cache for an hour.
+    ///
+    /// # Errors
+    ///
+    /// As [`per_million`](Self::per_million).
+    pub fn cache_write_1h_per_million(mut self, price: &str) -> Result<Self, PriceError> {
+        self.rates.cache_write_1h = Some(a_million("cache_write_1h", price)?);
+        Ok(self)
+    }
+
+    /// Dollars for each search that the provider makes.
+    ///
+    /// # Errors
+    ///
+    /// Text that is no number, is negative, or has more than twelve decimals.
+    pub fn per_search(mut self, price: &str) -> Result<Self, PriceError> {
+        let price = read(price, 12, Finer::Refuse).map_err(|e| e.of_field("search"))?;
+        self.rates.search = Some(price);
+        Ok(self)
+    }
+
     /// How many tokens the model can read.
     #[must_use]
     pub fn context(mut self, tokens: u64) -> Self {
@@ -114,11 +142,25 @@ impl Price {
 
     /// What the usage of **one request** costs. Where a provider asks for more above a size of the input, that size
     /// counts by request: sums of usage belong to no request, and are not priced rightly then.
+    ///
+    /// Of a usage that is not [covered](Self::covers) this is a part.
     #[must_use]
     pub fn cost(&self, usage: &Usage) -> Usd {
-        let above = self.above.iter().rev();
-        let above = above.clone().find(|(tokens, _)| usage.input > *tokens);
-        above.map_or(&self.rates, |(_, rates)| rates).cost(usage)
+        self.rates(usage).cost(usage)
+    }
+
+    /// Whether all of this has a price. Where it has not, what it costs is not known, and a [`PriceTable`](crate::PriceTable) says so.
+    #[must_use]
+    pub fn covers(&self, usage: &Usage) -> bool {
+        let rates = self.rates(usage);
+        let knows_long = rates.cache_write_1h.is_some() || rates.cache_write.is_none();
+        (usage.cache_write_1h == 0 || knows_long) && (usage.searches == 0 || rates.search.is_some())
+    }
+
+    fn rates(&self, usage: &Usage) -> &Rates {
+        let mut above = self.above.iter().rev();
+        let above = above.find(|(tokens, _)| usage.input > *tokens);
+        above.map_or(&self.rates, |(_, rates)| rates)
     }
 
     /// For a token of input.
@@ -145,6 +187,20 @@ impl Price {
         self.rates.cache_write.unwrap_or(self.rates.input)
     }
 
+    /// For a token that the provider puts into its cache for an hour, where that is known.
+    #[must_use]
+    pub fn cache_write_1h(&self) -> Option<Usd> {
+        let writes = self.rates.cache_write.is_none();
+        let write = writes.then_some(self.rates.input);
+        self.rates.cache_write_1h.or(write)
+    }
+
+    /// For a search, where that is known.
+    #[must_use]
+    pub const fn search(&self) -> Option<Usd> {
+        self.rates.search
+    }
+
     /// For a token of reasoning.
     #[must_use]
     pub fn reasoning(&self) -> Usd {
@@ -163,12 +219,16 @@ impl Rates {
     fn cost(&self, usage: &Usage) -> Usd {
         let cached = usage.cached_input.min(usage.input);
         let write = usage.cache_write.min(usage.input - cached);
+        let long = usage.cache_write_1h.min(write);
         let reasoning = usage.reasoning.min(usage.output);
+        let writes = self.cache_write.unwrap_or(self.input);
         self.input * (usage.input - cached - write)
             + self.cached_input.unwrap_or(self.input) * cached
-            + self.cache_write.unwrap_or(self.input) * write
+            + writes * (write - long)
+            + self.cache_write_1h.unwrap_or(writes) * long
             + self.output * (usage.output - reasoning)
             + self.reasoning.unwrap_or(self.output) * reasoning
+            + self.search.unwrap_or(Usd::ZERO) * usage.searches
     }
 }
 

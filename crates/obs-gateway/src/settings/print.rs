@@ -158,18 +158,25 @@ fn print_key(out: &mut String, key: &VirtualKey) {
 
 fn price_fields(price: &Price) -> String {
     let all = [
-        ("input", price.input()),
-        ("output", price.output()),
-        ("cached_input", price.cached_input()),
-        ("cache_write", price.cache_write()),
-        ("reasoning", price.reasoning()),
+        ("input", Some(price.input())),
+        ("output", Some(price.output())),
+        ("cached_input", Some(price.cached_input())),
+        ("cache_write", Some(price.cache_write())),
+        ("cache_write_1h", price.cache_write_1h()),
+        ("reasoning", Some(price.reasoning())),
     ];
+    let all = all.into_iter().filter_map(|(name, usd)| Some((name, usd?)));
     // A price a token times a million, in pico-dollars, is a million times the figure in dollars: exact.
     let million = |(name, usd): (&str, Usd)| {
         let dollars = (usd * 1_000_000).to_string();
         format!("{name} = {}", quoted(dollars.trim_start_matches('$')))
     };
-    all.map(million).join(", ")
+    let search = |usd: Usd| {
+        let dollars = usd.to_string();
+        format!("search = {}", quoted(dollars.trim_start_matches('$')))
+    };
+    let all = all.map(million).chain(price.search().map(search));
+    all.collect::<Vec<_>>().join(", ")
 }
 
 /// Numbers and truth values stand without quotes.

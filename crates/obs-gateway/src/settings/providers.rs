@@ -339,7 +339,7 @@ fn names(node: &Node) -> Result<Vec<std::sync::Arc<str>>, String> {
 /// Dollars a million tokens, as decimal text that is never read through a float.
 fn price(node: &Node) -> Result<Price, String> {
     let expected = "expected dollars a million tokens, such as { input = \"0.15\", output = \"0.60\" }, with \
-                    cached_input, cache_write and reasoning where they differ";
+                    cached_input, cache_write, cache_write_1h and reasoning where they differ, and search: dollars for one";
     let Value::Table(entries) = &node.value else {
         return Err(expected.into());
     };
@@ -351,7 +351,9 @@ fn price(node: &Node) -> Result<Price, String> {
         match key.as_str() {
             "input" => input = Some(amount),
             "output" => output = Some(amount),
-            "cached_input" | "cache_write" | "reasoning" => more.push((key.as_str(), amount)),
+            "cached_input" | "cache_write" | "cache_write_1h" | "reasoning" | "search" => {
+                more.push((key.as_str(), amount));
+            }
             _ => return Err(format!("`{key}` is no price: {expected}")),
         }
     }
@@ -364,6 +366,8 @@ fn price(node: &Node) -> Result<Price, String> {
             price = match key {
                 "cached_input" => price.cached_input_per_million(amount)?,
                 "cache_write" => price.cache_write_per_million(amount)?,
+                "cache_write_1h" => price.cache_write_1h_per_million(amount)?,
+                "search" => price.per_search(amount)?,
                 _ => price.reasoning_per_million(amount)?,
             };
         }

@@ -143,6 +143,7 @@ fn what_the_layers_ask_of_an_answer_is_told() {
         cache_write: 0,
         output: 80,
         reasoning: 64,
+        ..Usage::default()
     };
     let answer = ResponsesAnswer::whole(TEXT.1);
     assert_eq!(answer.usage(), Some(usage));

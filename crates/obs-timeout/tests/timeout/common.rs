@@ -18,6 +18,8 @@ pub(crate) const BILL: Usage = Usage {
     cache_write: 0,
     output: 10,
     reasoning: 0,
+    cache_write_1h: 0,
+    searches: 0,
 };
 
 #[derive(Clone, Debug, PartialEq)]
