@@ -1,10 +1,13 @@
 //! Puts a gateway together.
-use std::{fmt, sync::Arc, time::SystemTime};
+use std::{sync::Arc, time::SystemTime};
 
 use obs_apm::{Config, Telemetry};
 use obs_core::Background;
 
-use crate::{clock::WallClock, gateway::Gateway, lasting::Lasting, live::Live, settings::Settings};
+use crate::{
+    build_error::BuildError, clock::WallClock, gateway::Gateway, lasting::Lasting, live::Live,
+    settings::Settings,
+};
 
 /// Most writes to a store that are under way at a time.
 const BACKGROUND: u32 = 1024;
@@ -17,10 +20,6 @@ pub struct Builder {
     telemetry: Option<Telemetry>,
     clock: WallClock,
 }
-
-/// Why no gateway can be made of these settings. What [`load`](crate::settings::load) could see was refused there.
-#[derive(Clone, Debug)]
-pub struct BuildError(String);
 
 impl Builder {
     pub(crate) fn new(settings: Settings) -> Self {
@@ -60,17 +59,3 @@ impl Builder {
         Ok(Gateway::new(lasting, Live::new(now)))
     }
 }
-
-impl BuildError {
-    pub(crate) fn new(problem: String) -> Self {
-        Self(problem)
-    }
-}
-
-impl fmt::Display for BuildError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for BuildError {}

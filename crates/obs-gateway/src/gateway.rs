@@ -6,7 +6,8 @@ use tokio::{task::spawn_blocking, time::Instant};
 use tracing::{info, warn};
 
 use crate::{
-    build::{BuildError, Builder},
+    build::Builder,
+    build_error::BuildError,
     counts::Outcome,
     greeting,
     lasting::Lasting,

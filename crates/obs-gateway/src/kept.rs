@@ -4,8 +4,8 @@ use obs_core::Background;
 
 use crate::{
     clock::WallClock,
+    hashing::secret,
     settings::{Cache, Secret, Settings},
-    stack,
 };
 
 /// The layer. What it does in the background it does there.
@@ -22,7 +22,7 @@ pub(crate) fn layer(
         .jitter(fresh.jitter)
         .max_entry_bytes(of.max_entry)
         .clock(Clock::new(move || clock.now()));
-    if let Some(secret) = stack::secret(settings) {
+    if let Some(secret) = secret(settings) {
         cache = cache.key(secret);
     }
     if let Some(window) = fresh.stale_while_revalidate {

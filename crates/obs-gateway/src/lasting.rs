@@ -10,7 +10,7 @@ use obs_core::Background;
 
 use crate::{
     app::{App, Recent, Room},
-    build::BuildError,
+    build_error::BuildError,
     call_id::CallIds,
     clock::WallClock,
     counts::Counts,

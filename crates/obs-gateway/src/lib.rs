@@ -2,7 +2,9 @@
 
 mod api;
 mod app;
+mod boxed;
 mod build;
+mod build_error;
 mod call_id;
 mod cascade;
 pub mod cli;
@@ -14,6 +16,7 @@ mod explain;
 mod forwarded;
 mod gateway;
 mod greeting;
+mod hashing;
 mod headers;
 mod kept;
 mod keys;
@@ -24,7 +27,6 @@ mod live;
 pub mod logging;
 mod names;
 mod outcomes;
-mod outlast;
 mod page;
 mod process;
 mod providers;
@@ -40,8 +42,4 @@ mod spending;
 mod stack;
 mod tenant;
 
-pub use self::{
-    build::{BuildError, Builder},
-    gateway::Gateway,
-    process::run,
-};
+pub use self::{build::Builder, build_error::BuildError, gateway::Gateway, process::run};

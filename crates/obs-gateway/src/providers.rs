@@ -15,7 +15,7 @@ use tower::Service;
 
 use crate::{
     api::Api,
-    build::BuildError,
+    build_error::BuildError,
     clock::WallClock,
     refusal::Refusal,
     settings::{self, Format, Settings},

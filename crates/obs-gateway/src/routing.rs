@@ -9,7 +9,7 @@ use obs_router::{
 
 use crate::{
     api::Api,
-    build::BuildError,
+    build_error::BuildError,
     names::AUTO,
     outcomes::{Outcomes, learned::Learning, money::Money},
     settings::{self, Settings},

@@ -7,10 +7,8 @@ use obs_router::OTHER;
 use tokio::time::Instant;
 use tracing::info;
 
-use crate::page::{Ended, Page, Step};
+use crate::page::{Ended, LEFT, Page, Step};
 
-/// What nginx calls a client that left.
-pub(crate) const LEFT: u16 = 499;
 /// Longest name of a model that is shown.
 const LONGEST_NAME: usize = 64;
 

@@ -16,7 +16,7 @@ mod models;
 mod room;
 mod told;
 
-pub(crate) use self::{admin::Recent, line::LEFT, room::Room};
+pub(crate) use self::{admin::Recent, room::Room};
 
 use std::{any::Any, sync::Arc, time::Duration};
 
@@ -35,14 +35,8 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tracing::error;
 
 use crate::{
-    api::Api,
-    keys::Keys,
-    lasting::Lasting,
-    page::Page,
-    refusal::Refusal,
-    settings::Settings,
-    stack::{Stacks, secret},
-    tenant::Tenants,
+    api::Api, hashing::secret, keys::Keys, lasting::Lasting, page::Page, refusal::Refusal,
+    settings::Settings, stack::Stacks, tenant::Tenants,
 };
 
 /// What all requests share.

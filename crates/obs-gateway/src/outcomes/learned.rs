@@ -20,7 +20,7 @@ use super::{
     keeping::{Keeping, Kept},
 };
 use crate::{
-    build::BuildError,
+    build_error::BuildError,
     clock::WallClock,
     settings::{Settings, Wish},
 };

@@ -15,10 +15,11 @@ use tower::{Layer, util::BoxCloneSyncService};
 pub(crate) use self::calls::Whose;
 use self::{calls::Calls, learned::Learning};
 use crate::{
-    build::BuildError,
+    boxed::Stack,
+    build_error::BuildError,
     clock::WallClock,
+    hashing::secret,
     settings::{Log, Settings},
-    stack::{Stack, secret},
 };
 
 /// What became of calls.

@@ -7,7 +7,9 @@ use serde::Serialize;
 use tokio::time::Instant;
 
 use super::seen::Ended;
-use crate::app::LEFT;
+
+/// The status of a call whose caller left, as nginx has it.
+pub(crate) const LEFT: u16 = 499;
 
 const SLOT: Duration = Duration::from_secs(5);
 const SLOTS: u64 = 180;

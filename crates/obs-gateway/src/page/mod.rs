@@ -9,8 +9,11 @@ use bytes::Bytes;
 use obs_apm::Telemetry;
 use tokio::time::Instant;
 
-pub(crate) use self::seen::{Ended, Step};
 use self::{document::Document, seen::Seen};
+pub(crate) use self::{
+    history::LEFT,
+    seen::{Ended, Step},
+};
 use crate::{clock::WallClock, settings::Settings, stack::Figures};
 
 /// The whole page in one file: nothing is loaded from anywhere.

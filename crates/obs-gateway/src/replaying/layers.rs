@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     api::Api,
-    build::BuildError,
+    build_error::BuildError,
     clock::WallClock,
     kept,
     limits::LimitsLayer,

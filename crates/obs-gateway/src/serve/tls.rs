@@ -8,7 +8,7 @@ use rustls::{
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
-use crate::{build::BuildError, settings::Server};
+use crate::{build_error::BuildError, settings::Server};
 
 /// Accepts encrypted connections.
 #[derive(Clone)]

@@ -7,10 +7,11 @@ use obs_timeout::{HedgeLayer, TimeoutLayer};
 use obs_wire::Ask;
 use tower::{Layer, Service, ServiceExt, util::BoxCloneSyncService};
 
-use super::{Stack, Textual};
+use super::Textual;
 use crate::{
     api::Api,
-    build::BuildError,
+    boxed::Stack,
+    build_error::BuildError,
     cascade::Cascade,
     comparing::Grader,
     limits::LimitsLayer,

@@ -1,5 +1,6 @@
 //! The layers around the providers, in their order: apm, timeout, cache, router, hedge, limits of an attempt, attempt.
 mod layers;
+mod outlast;
 mod prices;
 mod stores;
 mod telling;
@@ -10,21 +11,23 @@ use obs_anthropic::MessagesRequest;
 use obs_apm::{ApmLayer, Telemetry};
 use obs_budget::Budgets;
 use obs_cache::{BoxStore, CacheLayer, Memory, RedisStore};
-use obs_core::{AttemptLayer, Background, Call, Error};
+use obs_core::{AttemptLayer, Background};
 use obs_openai::{ChatRequest, EmbeddingRequest, EmbeddingResponse, ResponsesRequest};
 use obs_redis::Redis;
 use obs_timeout::{HedgeLayer, TimeoutLayer};
 use obs_wire::Ask;
 use tower::{ServiceBuilder, util::BoxCloneSyncService};
 
+pub(crate) use self::prices::prices;
 use self::{
     layers::{Layers, are_one},
+    outlast::Kept,
     stores::Stores,
 };
-pub(crate) use self::{prices::prices, stores::secret};
 use crate::{
     api::Api,
-    build::BuildError,
+    boxed::Stack,
+    build_error::BuildError,
     cascade::Cascade,
     clock::WallClock,
     comparing,
@@ -33,15 +36,11 @@ use crate::{
     limits::LimitsLayer,
     names::Names,
     outcomes::Outcomes,
-    outlast::Kept,
     providers::Providers,
     routing::{self, Routing},
     settings::Settings,
     spending::Spending,
 };
-
-/// A stack of layers, its type hidden.
-pub(crate) type Stack<R, Res> = BoxCloneSyncService<Call<R>, Res, Error>;
 
 /// Every stack, and what they have in common.
 #[derive(Debug)]

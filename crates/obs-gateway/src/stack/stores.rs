@@ -1,12 +1,12 @@
 //! Where answers are kept.
 use obs_cache::{BoxStore, Memory, RedisStore, Tiered};
-use obs_core::{Background, FingerprintSecret};
+use obs_core::Background;
 use obs_redis::Redis;
 
+use super::outlast::Kept;
 use crate::{
-    build::BuildError,
+    build_error::BuildError,
     kept,
-    outlast::Kept,
     settings::{Cache, Settings, Store},
 };
 
@@ -78,10 +78,4 @@ impl Stores {
             both,
         }
     }
-}
-
-/// The key of all hashes.
-pub(crate) fn secret(settings: &Settings) -> Option<FingerprintSecret> {
-    let key = settings.cache.key.as_ref()?;
-    Some(FingerprintSecret::new(key.expose().as_bytes()))
 }

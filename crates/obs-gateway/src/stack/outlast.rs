@@ -4,28 +4,28 @@ use obs_apm::ApmLayer;
 use obs_cache::{BoxStore, CacheLayer};
 use obs_timeout::{HedgeLayer, TimeoutLayer};
 
+use super::Stacks;
 use crate::{
     routing::Routing,
     settings::{Cache, Settings, Store},
     spending::Spending,
-    stack::Stacks,
 };
 
 /// What is taken over; `None`: it is made anew.
 #[derive(Debug, Default)]
-pub(crate) struct Kept<'a> {
+pub(super) struct Kept<'a> {
     apms: &'a [ApmLayer],
-    pub(crate) timeout: Option<&'a TimeoutLayer>,
-    pub(crate) cache: Option<&'a Option<CacheLayer<BoxStore>>>,
+    pub(super) timeout: Option<&'a TimeoutLayer>,
+    pub(super) cache: Option<&'a Option<CacheLayer<BoxStore>>>,
     routers: &'a [Routing],
-    pub(crate) hedge: Option<&'a Option<HedgeLayer>>,
-    pub(crate) spending: Option<&'a Spending>,
+    pub(super) hedge: Option<&'a Option<HedgeLayer>>,
+    pub(super) spending: Option<&'a Spending>,
     /// Those of this stack.
-    pub(crate) stores: Option<&'a Stacks>,
+    pub(super) stores: Option<&'a Stacks>,
 }
 
 impl<'a> Kept<'a> {
-    pub(crate) fn new(settings: &Settings, before: Option<(&Settings, &'a Stacks)>) -> Self {
+    pub(super) fn new(settings: &Settings, before: Option<(&Settings, &'a Stacks)>) -> Self {
         let Some((was, stacks)) = before else {
             return Self::default();
         };
@@ -55,12 +55,12 @@ impl<'a> Kept<'a> {
     }
 
     /// Of the first interface, or of the second one where it has its own.
-    pub(crate) fn apm(&self, of: usize) -> Option<&'a ApmLayer> {
+    pub(super) fn apm(&self, of: usize) -> Option<&'a ApmLayer> {
         self.apms.get(of)
     }
 
     /// The same.
-    pub(crate) fn router(&self, of: usize) -> Option<&'a Routing> {
+    pub(super) fn router(&self, of: usize) -> Option<&'a Routing> {
         self.routers.get(of)
     }
 }
