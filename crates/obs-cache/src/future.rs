@@ -15,10 +15,11 @@ use tower_service::Service;
 
 use crate::{
     Entry, Generation, NotCached, Pending, Store, StoreError, StoreFault,
+    boarding::Aboard,
     flight::Waiter,
     key::Derived,
     ledger::Ended,
-    lookup::{Aboard, Found, Joining, Lookup, Spared},
+    lookup::{Found, Joining, Lookup, Spared},
 };
 
 pin_project! {
@@ -63,7 +64,8 @@ pin_project! {
             own: Option<(S, Call<R>)>,
             spared: Option<Spared<S::Response>>,
         },
-        Direct { #[pin] call: Oneshot<S, Call<R>> },
+        // In a box: it is large, and a hit has none of it.
+        Direct { call: Pin<Box<Oneshot<S, Call<R>>>> },
         Refused { error: Option<Error> },
     }
 }
@@ -136,7 +138,7 @@ where
             .journal
             .with(|report| report.cache = Some(note));
         Self::Direct {
-            call: Oneshot::new(inner, call),
+            call: Box::pin(Oneshot::new(inner, call)),
         }
     }
 }
@@ -216,7 +218,9 @@ where
                         State::direct(inner, call, CacheStatus::Miss)
                     }
                 },
-                StateProj::Direct { call } => return call.poll(cx).map_err(Error::from_any),
+                StateProj::Direct { call } => {
+                    return call.as_mut().poll(cx).map_err(Error::from_any);
+                }
                 StateProj::Refused { error } => {
                     return Poll::Ready(Err(error.take().expect("polled after completion")));
                 }

@@ -16,10 +16,15 @@ const SECRET_CONTEXT: &str = "obs 2026-11 key of the fingerprint of an LLM call"
 /// Each field is framed by its length, so that no two lists of fields run into each other.
 #[derive(Clone)]
 pub struct Fingerprint {
-    hasher: blake3::Hasher,
+    key: [u8; 32],
+    /// Made when there is much to hash: it is large, and most questions are all pending when they are finished.
+    hasher: Option<Box<blake3::Hasher>>,
     /// What is still to be hashed: many short pieces take long.
     pending: Vec<u8>,
 }
+
+/// Room for most of what is asked, and no more than allocators have at hand.
+const PENDING: usize = 1000;
 
 /// So many bytes are hashed at once.
 const AT_ONCE: usize = 64 << 10;
@@ -42,19 +47,20 @@ impl Fingerprint {
     /// With the fixed key that all processes share.
     #[must_use]
     pub fn new() -> Self {
-        Self::by(blake3::Hasher::new_keyed(DOMAIN))
+        Self::by(*DOMAIN)
     }
 
     /// With a secret key.
     #[must_use]
     pub fn with_secret(secret: &FingerprintSecret) -> Self {
-        Self::by(blake3::Hasher::new_keyed(&secret.0))
+        Self::by(secret.0)
     }
 
-    fn by(hasher: blake3::Hasher) -> Self {
+    fn by(key: [u8; 32]) -> Self {
         Self {
-            hasher,
-            pending: Vec::with_capacity(1 << 10),
+            key,
+            hasher: None,
+            pending: Vec::with_capacity(PENDING),
         }
     }
 
@@ -103,22 +109,27 @@ impl Fingerprint {
     /// The key of everything that was added.
     #[must_use]
     pub fn finish(&self) -> Key {
+        let mut hasher = match &self.hasher {
+            Some(hasher) => blake3::Hasher::clone(hasher),
+            None => blake3::Hasher::new_keyed(&self.key),
+        };
+        hasher.update(&self.pending);
+        // Both at once: each piece of output is another round of the hash.
+        let mut output = [0; 48];
+        hasher.finalize_xof().fill(&mut output);
         let mut key = Key {
             id: [0; 32],
             check: [0; 16],
         };
-        let mut hasher = self.hasher.clone();
-        hasher.update(&self.pending);
-        let mut output = hasher.finalize_xof();
-        output.fill(&mut key.id);
-        output.fill(&mut key.check);
+        let (id, check) = output.split_at(key.id.len());
+        key.id.copy_from_slice(id);
+        key.check.copy_from_slice(check);
         key
     }
 
     fn frame(&mut self, tag: u8, bytes: &[u8]) {
         if self.pending.len() + bytes.len() > AT_ONCE {
-            self.hasher.update(&self.pending);
-            self.pending.clear();
+            self.flush();
         }
         self.pending.push(tag);
         let length = bytes.len() as u64;
@@ -126,10 +137,17 @@ impl Fingerprint {
         match bytes.len() > AT_ONCE {
             false => self.pending.extend_from_slice(bytes),
             true => {
-                self.hasher.update(&self.pending).update(bytes);
-                self.pending.clear();
+                self.flush().update(bytes);
             }
         }
+    }
+
+    fn flush(&mut self) -> &mut blake3::Hasher {
+        let new = || Box::new(blake3::Hasher::new_keyed(&self.key));
+        let hasher = self.hasher.get_or_insert_with(new);
+        hasher.update(&self.pending);
+        self.pending.clear();
+        hasher
     }
 }
 
