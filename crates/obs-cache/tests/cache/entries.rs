@@ -39,6 +39,7 @@ fn entry() -> impl Strategy<Value = Entry> {
                             cache_write,
                             output,
                             reasoning,
+                            ..Usage::default()
                         },
                     );
                 entry.model = model.map(Arc::from);
