@@ -1,17 +1,17 @@
 //! What decides in a replay.
 use std::sync::Arc;
 
-use obs_core::CallContext;
+use obs_core::{CallContext, PriceTable};
 use obs_replay::{
     Ask,
-    log::{ByModel, ByRecord},
+    log::{ByModel, ByMoney, ByRecord},
 };
 use obs_router::{Complexity, Decision, Policy as Decides, Route, Sticky};
 
 use super::layers;
 use crate::{
     build::BuildError,
-    outcomes::learned,
+    outcomes::{learned, money},
     routing::Staying,
     settings::{Policy, Settings},
 };
@@ -20,15 +20,31 @@ use crate::{
 #[derive(Debug)]
 pub(super) enum Replaying {
     Recorded(ByRecord<Staying>),
+    Free(Deciding),
+    Sticky(Sticky<Deciding>),
+}
+
+/// What decides by a model.
+#[derive(Debug)]
+pub(super) enum Deciding {
     Model(ByModel),
-    Sticky(Sticky<ByModel>),
+    Money(Box<ByMoney>),
+}
+
+impl Decides<Ask> for Deciding {
+    fn decide(&self, ask: &Ask, context: &CallContext) -> Decision {
+        match self {
+            Self::Model(policy) => policy.decide(ask, context),
+            Self::Money(policy) => policy.decide(ask, context),
+        }
+    }
 }
 
 impl Decides<Ask> for Replaying {
     fn decide(&self, ask: &Ask, context: &CallContext) -> Decision {
         match self {
             Self::Recorded(policy) => policy.decide(ask, context),
-            Self::Model(policy) => policy.decide(ask, context),
+            Self::Free(policy) => policy.decide(ask, context),
             Self::Sticky(policy) => policy.decide(ask, context),
         }
     }
@@ -36,16 +52,11 @@ impl Decides<Ask> for Replaying {
 
 /// Whether it decides by the features of a prompt where that is not in the log.
 pub(super) fn reads_features(settings: &Settings) -> bool {
-    settings.router.policy == Policy::Learned
+    settings.router.policy.learns()
 }
 
 /// The model of a learned policy, as the gateway begins with it.
 pub(super) fn model(settings: &Settings) -> Result<Option<ByModel>, BuildError> {
-    if settings.router.policy == Policy::ExpectedCost {
-        let message =
-            "router.policy: expected-cost is not replayed: try another with --router-policy";
-        return Err(BuildError::new(message.into()));
-    }
     if !reads_features(settings) {
         return Ok(None);
     }
@@ -65,21 +76,44 @@ pub(super) fn model(settings: &Settings) -> Result<Option<ByModel>, BuildError> 
 }
 
 /// What decides, around the policy that the gateway would have.
-pub(super) fn around(settings: &Settings, staying: Staying, model: Option<ByModel>) -> Replaying {
-    match (model, settings.router.policy) {
-        (Some(model), _) if settings.router.sticky => {
-            let routes = layers::routes(settings);
-            let routes: Vec<_> = routes
-                .map(|of| Route::new(of.name.clone()).model(of.model.clone()))
-                .collect();
-            Replaying::Sticky(Sticky::new(model, &routes))
+pub(super) fn around(
+    settings: &Settings,
+    prices: &PriceTable,
+    staying: Staying,
+    model: Option<ByModel>,
+) -> Replaying {
+    let of = &settings.router;
+    let Some(model) = model else {
+        return Replaying::Recorded(match of.policy {
+            Policy::Default | Policy::Weighted => ByRecord::unread(staying),
+            _ => ByRecord::new(staying, threshold(settings)),
+        });
+    };
+    let routes = layers::routes(settings);
+    let routes = routes.map(|of| Route::new(of.name.clone()).model(of.model.clone()));
+    let routes: Vec<_> = routes.collect();
+    let worth = of
+        .answer_worth
+        .filter(|_| of.policy == Policy::ExpectedCost);
+    let deciding = match worth {
+        Some(worth) => {
+            let gains = learned::gains(model.online());
+            let policy = ByMoney::new(model, gains, &routes, prices, worth);
+            Deciding::Money(Box::new(match money::discernment(of) {
+                Some(judge) => policy.judged(judge),
+                None => policy,
+            }))
         }
-        (Some(model), _) => Replaying::Model(model),
-        (None, Policy::Default | Policy::Weighted) => {
-            Replaying::Recorded(ByRecord::unread(staying))
-        }
-        (None, _) => Replaying::Recorded(ByRecord::new(staying, threshold(settings))),
+        None => Deciding::Model(model),
+    };
+    if !of.sticky {
+        return Replaying::Free(deciding);
     }
+    let sticky = Sticky::new(deciding, &routes);
+    Replaying::Sticky(match worth {
+        Some(worth) => sticky.worth(worth),
+        None => sticky,
+    })
 }
 
 /// A share that was checked; as a float of half the size it is one still.
