@@ -201,6 +201,21 @@ impl Online {
         );
         self.stands
             .store(monitor.watch().by == By::Model, Ordering::Relaxed);
+        self.correct(decision, gain);
+    }
+
+    /// Learns from what is only supposed of a call, such as one of which the premium answer alone is known: it corrects as
+    /// [`Online::observe`] does, and the monitor does not hear of it, since whoever had supposed it would be found right.
+    pub fn suppose(&self, decision: &Decision, gain: f32) {
+        if gain.is_nan() {
+            return;
+        }
+        let _one = self.monitor.lock().unwrap_or_else(PoisonError::into_inner);
+        self.correct(decision, gain.clamp(0.0, 1.0));
+    }
+
+    /// By one at a time.
+    fn correct(&self, decision: &Decision, gain: f32) {
         self.correction
             .learn(decision.evidence.logit, decision.slot, gain);
         self.rule.learn(

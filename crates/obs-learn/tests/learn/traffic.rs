@@ -172,6 +172,22 @@ fn what_is_no_outcome_is_not_learned_from() {
 }
 
 #[test]
+fn what_is_only_supposed_corrects_and_proves_nothing() {
+    let (observing, supposing) = (online(), online());
+    let decision = observing.decide(Some("a"), "w1 lemma");
+    let before = supposing.watch();
+    for _ in 0..50 {
+        observing.observe(&decision, 0.0);
+        supposing.suppose(&decision, 0.0);
+    }
+    supposing.suppose(&decision, f32::NAN);
+    assert_eq!(supposing.watch(), before);
+    let logit = |online: &Online| online.look(Some("a"), "w1 lemma").logit;
+    assert_eq!(logit(&supposing), logit(&observing));
+    assert!(logit(&supposing) < decision.logit - 0.2);
+}
+
+#[test]
 fn a_monitor_shows_what_was_foreseen_and_what_came() {
     let mut monitor = Monitor::new(true);
     for outcome in 0..1000 {
