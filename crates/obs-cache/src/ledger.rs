@@ -1,21 +1,23 @@
-//! What is counted, and where each call is counted once.
+//! What is counted.
 mod faults;
 mod show;
+mod tally;
 mod times;
 
 use std::{
-    sync::{Arc, OnceLock, atomic::AtomicBool},
+    sync::{OnceLock, atomic::AtomicBool},
     time::Duration,
 };
 
-use obs_core::{Operation, Usd};
+use obs_core::Operation;
 use obs_metrics::{BoundHistogram, Count, Dollars, PerOperation};
 
 pub(crate) use self::faults::Faults;
 #[cfg(feature = "redis")]
 pub(crate) use self::faults::{STORE_ERRORS, STORE_ERRORS_WHAT};
+pub(crate) use self::tally::{Ended, Tally};
 use self::times::Times;
-use crate::{Stats, StoreFault};
+use crate::Stats;
 
 /// Counts of the calls that one layer saw.
 #[derive(Debug, Default)]
@@ -64,30 +66,6 @@ pub(crate) struct Leases {
     pub(crate) given: PerOperation<Count>,
     /// They were made after all.
     pub(crate) called: PerOperation<Count>,
-}
-
-/// How a call ended, as the cache counts it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Ended {
-    Fresh,
-    Stale,
-    Coalesced,
-    Miss,
-    Bypassed,
-    /// It waited for another's call, which failed.
-    Failed,
-    /// It was given a refusal of before.
-    Refused,
-    /// It was dropped, or had no more time.
-    Left,
-}
-
-/// Counts one call once: when it is told how it ended, else when it is dropped.
-#[derive(Debug)]
-pub(crate) struct Tally {
-    ledger: Arc<Ledger>,
-    operation: Operation,
-    open: bool,
 }
 
 impl Ledger {
@@ -144,73 +122,5 @@ impl Ledger {
     fn hits(&self, operation: Operation) -> u64 {
         let kinds = [&self.fresh, &self.stale, &self.coalesced];
         kinds.iter().map(|kind| kind[operation].get()).sum()
-    }
-}
-
-impl Tally {
-    pub(crate) const fn new(ledger: Arc<Ledger>, operation: Operation) -> Self {
-        Self {
-            ledger,
-            operation,
-            open: true,
-        }
-    }
-
-    /// For work that is no call, and is counted elsewhere.
-    pub(crate) const fn uncounted(ledger: Arc<Ledger>, operation: Operation) -> Self {
-        Self {
-            ledger,
-            operation,
-            open: false,
-        }
-    }
-
-    /// The call ended so; what is told later does not count.
-    pub(crate) fn end(&mut self, how: Ended) {
-        if !std::mem::take(&mut self.open) {
-            return;
-        }
-        let ledger = &self.ledger;
-        let counts = match how {
-            Ended::Fresh => &ledger.fresh,
-            Ended::Stale => &ledger.stale,
-            Ended::Coalesced => &ledger.coalesced,
-            Ended::Miss => &ledger.misses,
-            Ended::Bypassed => &ledger.bypassed,
-            Ended::Failed => &ledger.failed,
-            Ended::Refused => &ledger.negative,
-            Ended::Left => &ledger.cancelled,
-        };
-        counts[self.operation].inc();
-    }
-
-    /// It ended so, and saved that; what is not known is not counted.
-    pub(crate) fn end_saving(&mut self, how: Ended, saved: Option<Usd>) {
-        if !self.open {
-            return;
-        }
-        self.end(how);
-        if let Some(saved) = saved {
-            self.ledger.saved[self.operation].add(saved);
-        }
-    }
-
-    /// A fault of the store happened on the way.
-    pub(crate) fn fault(&self, fault: StoreFault) {
-        self.ledger.faults.count(fault);
-    }
-
-    pub(crate) const fn ledger(&self) -> &Arc<Ledger> {
-        &self.ledger
-    }
-
-    pub(crate) const fn operation(&self) -> Operation {
-        self.operation
-    }
-}
-
-impl Drop for Tally {
-    fn drop(&mut self) {
-        self.end(Ended::Left);
     }
 }

@@ -84,6 +84,7 @@
 //! finish reason has had a complete answer: it is kept.
 
 mod adaptive;
+mod boarding;
 mod clock;
 mod early;
 mod entry;

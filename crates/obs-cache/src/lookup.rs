@@ -1,22 +1,17 @@
-//! One look-up, and what becomes of a call that finds nothing.
+//! One look-up, and what becomes of what it finds.
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
-    time::Duration,
 };
 
-use obs_core::{BoxError, CacheNote, CacheStatus, Call, Error, Key, LlmRequest, Replay};
+use obs_core::{CacheNote, CacheStatus, Call, Error, Key, LlmRequest, Replay};
 use tokio::time::Instant;
-use tower::util::Oneshot;
 use tower_service::Service;
 
 use crate::{
     Entry, Store, StoreFault, Timestamp,
     adaptive::Learning,
-    flight::{self, Giver, Plan, Waiter},
     freshness::Verdict,
-    keep::keep,
-    lease::Turn,
     ledger::{Ended, Tally},
     service::Shared,
     spare::Spare,
@@ -61,13 +56,6 @@ pub(crate) enum Found<T, L> {
 pub(crate) struct Spared<T> {
     pub(crate) answer: T,
     pub(crate) spare: Spare,
-}
-
-/// A call that waits for a shared one.
-pub(crate) struct Aboard<T: Replay, S, R> {
-    pub(crate) waiter: Waiter<T>,
-    /// For a follower who gets an answer that cannot be shared.
-    pub(crate) own: Option<(S, Call<R>)>,
 }
 
 impl<S, R, St> Lookup<S, R, St>
@@ -193,93 +181,8 @@ where
     }
 }
 
-impl<S, R, St> Lookup<S, R, St>
-where
-    S: Service<Call<R>> + Clone + Send + 'static,
-    S::Response: Replay,
-    S::Error: Into<BoxError>,
-    S::Future: Send,
-    R: LlmRequest + Send + 'static,
-    St: Store,
-{
-    /// Joins the call that is under way for the same question, or makes one. `None`: there is one, and this would
-    /// be a refresh. With a `turn` that was taken already, it waits for no other process.
-    pub(crate) fn board(
-        mut self,
-        spare: Option<Spare>,
-        turn: Option<Turn<St>>,
-    ) -> Option<Aboard<S::Response, S, R>> {
-        let status = match self.joining {
-            Joining::Together | Joining::First => CacheStatus::Miss,
-            Joining::Apart => {
-                self.tally.end(Ended::Bypassed);
-                CacheStatus::Bypass
-            }
-        };
-        let passenger = flight::Passenger {
-            context: self.call.context.clone(),
-            // A refresh reads to the end, however the answer comes.
-            streams: self.joining != Joining::First && self.call.request.streams(),
-            tally: self.tally,
-            status,
-            spare,
-        };
-        let (key, shared, learning) = (self.key, &self.shared, self.learning);
-        let operation = self.call.request.operation();
-        let mut own = Some((self.inner, self.call));
-        // Who wants it asked again waits for no other process, and a refresh has not waited, or is not here.
-        let waits = |_: &Duration| self.joining == Joining::Together;
-        let lease = shared.settings.lease.filter(waits);
-        let start = || {
-            let (inner, mut call) = own.take().expect("starts once");
-            call.context = flight::context(&call.context);
-            let began = shared.settings.early.is_some().then(Instant::now);
-            let (keeper, caller) = (shared.clone(), shared.clone());
-            let waiting = lease.map(|time| Turn::new(shared.clone(), key, operation, time));
-            let turn = turn.or_else(|| waiting.clone());
-            let giver = turn.clone();
-            Plan {
-                context: call.context.clone(),
-                capacity: shared.settings.max_entry_bytes,
-                given: giver.map(|turn| -> Giver { Box::new(move || turn.given().cloned()) }),
-                keep: Box::new(move |landed| {
-                    if turn.is_some_and(|turn| turn.given().is_some()) {
-                        return;
-                    }
-                    let took = began.map(|began| Instant::now().saturating_duration_since(began));
-                    if let (Some(early), Some(took)) = (&keeper.settings.early, took) {
-                        early.took(operation, took);
-                    }
-                    keep::<S::Response, _>(&keeper, &key, operation, learning.as_ref(), landed);
-                }),
-                call: Box::pin(async move {
-                    if let Some(turn) = waiting
-                        && let Some(entry) = turn.wait(call.context.cache).await
-                        && let Some(answer) = decode(&entry, call.request.streams())
-                    {
-                        turn.give(&entry);
-                        return Ok(answer);
-                    }
-                    let ended = Oneshot::new(inner, call).await.map_err(Error::from_any);
-                    if let Some(refusals) = &caller.settings.refusals {
-                        refusals.note(&key, &ended, caller.settings.clock.now());
-                    }
-                    ended
-                }),
-            }
-        };
-        let flights = &shared.flights;
-        let waiter = match self.joining {
-            Joining::Together => flight::board(flights, key, passenger, start),
-            Joining::Apart => flight::depart(flights, key, passenger, start),
-            Joining::First => flight::board_first(flights, key, passenger, start)?,
-        };
-        Some(Aboard { waiter, own })
-    }
-}
-
 /// `None`: it is no answer.
-fn decode<T: Replay>(entry: &Entry, streams: bool) -> Option<T> {
+pub(crate) fn decode<T: Replay>(entry: &Entry, streams: bool) -> Option<T> {
     let decode = || T::decode(&entry.body, streams);
     catch_unwind(AssertUnwindSafe(decode)).ok()?.ok()
 }

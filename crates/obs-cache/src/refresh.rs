@@ -9,9 +9,10 @@ use tower_service::Service;
 
 use crate::{
     Store, Timestamp,
+    boarding::Aboard,
     lease::Turn,
     ledger::Tally,
-    lookup::{Aboard, Joining, Lookup},
+    lookup::{Joining, Lookup},
     service::Shared,
 };
 

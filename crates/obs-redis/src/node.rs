@@ -20,7 +20,7 @@ use crate::{
     Fault, State,
     breaker::{Admission, Breaker, Ticket},
     command::Command,
-    lane::{Lane, Lanes},
+    lane::{Lane, Lanes, Place},
     probe::{Found, PATIENCE, Probe},
     watch::Watcher,
 };
@@ -80,9 +80,7 @@ impl Node {
         command: &Command,
         budget: Duration,
     ) -> Result<R, Fault> {
-        let ticket = self.admit(key).ok_or(Fault::Refused)?;
-        let lane = self.lane(key);
-        let _place = lane.place(self.max_queued).ok_or(Fault::Busy)?;
+        let (ticket, lane, _place) = self.enter(key)?;
         let watcher = self.watcher.as_ref().filter(|_| command.writes());
         let (client, lane) = match watcher.and_then(Watcher::client) {
             Some(client) => (client, None),
@@ -100,9 +98,7 @@ impl Node {
         command: &Command,
         budget: Duration,
     ) -> Result<R, Fault> {
-        let ticket = self.admit(key).ok_or(Fault::Refused)?;
-        let lane = self.lane(key);
-        let _place = lane.place(self.max_queued).ok_or(Fault::Busy)?;
+        let (ticket, lane, _place) = self.enter(key)?;
         let both = lane.client().pipeline();
         let both = both.with_options(&options(budget));
         let asking = CustomCommand::new_static("ASKING", ClusterHash::FirstKey, false);
@@ -119,6 +115,14 @@ impl Node {
     pub(crate) async fn slots(&self) -> Option<Result<Value, Error>> {
         let lane = self.lanes.iter().find(|lane| lane.is_up())?;
         Some(slots(&lane.client()).await)
+    }
+
+    /// Leave to ask, the connection for it, and a place among those that wait there.
+    fn enter(&self, key: &Bytes) -> Result<(Ticket, &Lane, Place<'_>), Fault> {
+        let ticket = self.admit(key).ok_or(Fault::Refused)?;
+        let lane = self.lane(key);
+        let place = lane.place(self.max_queued).ok_or(Fault::Busy)?;
+        Ok((ticket, lane, place))
     }
 
     /// `None`: the server is not to be asked.

@@ -1,6 +1,8 @@
 //! Answers in Redis, for several processes.
 mod generations;
 mod leases;
+mod names;
+mod show;
 mod writes;
 
 use std::{
@@ -19,23 +21,18 @@ use bytes::Bytes;
 use obs_core::{Background, Key};
 use obs_metrics::Metrics;
 use obs_redis::{Change, Fault, Redis, State};
-use opentelemetry::KeyValue;
 use tokio::time::Instant;
 
 use self::{
     generations::{Generations, Known},
     leases::Leases,
+    names::{id, name},
     writes::Writes,
 };
 use crate::{
     ChangeListener, Changed, Codec, Entry, Pending, Purge, Reading, Scope, Store, StoreError,
     StoreFault, Timestamp,
-    ledger::{STORE_ERRORS, STORE_ERRORS_WHAT},
 };
-
-/// Before the hexadecimal digits of a key. No prompt text is in a key.
-const PREFIX: &[u8; 4] = b"obs:";
-const HEX: &[u8; 16] = b"0123456789abcdef";
 
 /// Answers in Redis: shared by all processes that use the same server and the same key.
 ///
@@ -256,43 +253,9 @@ impl Store for RedisStore {
     }
 
     fn observe(&self, metrics: &Metrics) {
-        if self.0.observed.swap(true, Relaxed) {
-            return;
+        if !self.0.observed.swap(true, Relaxed) {
+            self.show(metrics);
         }
-        let this = self.clone();
-        metrics.counter(STORE_ERRORS, STORE_ERRORS_WHAT, move |tell| {
-            this.0.writes.faults.tell("write", tell);
-        });
-        let this = self.clone();
-        let what = "Writes to the store that there was no room for.";
-        metrics.counter("cache_write_drops_total", what, move |tell| {
-            tell(&[], this.stats().dropped);
-        });
-        let this = self.clone();
-        let what = "Bytes of answers that wait to be written to the store.";
-        metrics.up_down("cache_write_queue_bytes", what, move |tell| {
-            let waiting = this.0.writes.waiting();
-            tell(&[], i64::try_from(waiting).unwrap_or(i64::MAX));
-        });
-        let this = self.clone();
-        let what = "How often the breaker in front of the store has opened.";
-        metrics.counter("cache_breaker_opened_total", what, move |tell| {
-            tell(&[], this.stats().opened);
-        });
-        let this = self.clone();
-        let what = "1 for the state of the breaker in front of the store, 0 for the others; in a cluster, of the worst one.";
-        metrics.up_down("cache_breaker_state", what, move |tell| {
-            let now = this.stats().breaker;
-            for state in [
-                State::Connecting,
-                State::Closed,
-                State::Open,
-                State::HalfOpen,
-            ] {
-                let label = KeyValue::new("state", state.as_str());
-                tell(&[label], i64::from(state == now));
-            }
-        });
     }
 }
 
@@ -327,32 +290,6 @@ fn not_of_the_future(entry: &mut Entry, now: Timestamp) {
         entry.keep_until = now.after(kept.since(entry.created));
         entry.created = now;
     }
-}
-
-fn name(key: &Key) -> Bytes {
-    let mut name = [0; PREFIX.len() + 64];
-    let (prefix, digits) = name.split_at_mut(PREFIX.len());
-    prefix.copy_from_slice(PREFIX);
-    for (pair, byte) in digits.chunks_exact_mut(2).zip(key.id()) {
-        pair[0] = HEX[usize::from(byte >> 4)];
-        pair[1] = HEX[usize::from(byte & 15)];
-    }
-    Bytes::copy_from_slice(&name)
-}
-
-/// The other way round; `None`: it is no name of an entry.
-fn id(name: &[u8]) -> Option<[u8; 32]> {
-    let digits = name.strip_prefix(PREFIX)?.as_chunks::<2>();
-    let (pairs, []) = digits else { return None };
-    let mut id = [0; 32];
-    if pairs.len() != id.len() {
-        return None;
-    }
-    for (byte, pair) in id.iter_mut().zip(pairs) {
-        let digit = |at: usize| char::from(pair[at]).to_digit(16);
-        *byte = u8::try_from(digit(0)? << 4 | digit(1)?).ok()?;
-    }
-    Some(id)
 }
 
 fn failed(fault: Fault) -> StoreError {

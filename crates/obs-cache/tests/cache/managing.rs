@@ -34,6 +34,18 @@ where
     told(&cache.clone().oneshot(call).await.unwrap()).to_owned()
 }
 
+/// Asks these one after the other.
+async fn each<S>(cache: &S, calls: impl IntoIterator<Item = Call<Req>>) -> Vec<String>
+where
+    S: Service<Call<Req>, Response = Chat, Error = Error> + Clone,
+{
+    let mut got = vec![];
+    for call in calls {
+        got.push(ask(cache, call).await);
+    }
+    got
+}
+
 #[tokio::test]
 async fn one_answer_is_deleted_and_no_other() {
     for store in [
@@ -53,10 +65,7 @@ async fn one_answer_is_deleted_and_no_other() {
         }
         handle.delete(&asking("p").tenant("a")).await.unwrap();
         handle.delete(&asking("never asked")).await.unwrap();
-        let mut got = vec![];
-        for call in calls() {
-            got.push(ask(&cache, call).await);
-        }
+        let got = each(&cache, calls()).await;
         assert_eq!(got, ["6", "2", "3", "4", "5"]);
     }
 }
@@ -88,13 +97,7 @@ async fn a_namespace_is_purged_for_all_tenants_and_no_other_namespace() {
                 req(false),
             ]
         };
-        let all = async || {
-            let mut got = vec![];
-            for call in calls() {
-                got.push(ask(&cache, call).await);
-            }
-            got
-        };
+        let all = async || each(&cache, calls()).await;
         assert_eq!(all().await, ["1", "2", "3", "4"]);
         handle.purge_namespace(Some("n")).await.unwrap();
         assert_eq!(all().await, ["5", "6", "3", "4"]);
@@ -126,13 +129,7 @@ async fn a_tenant_is_purged_in_all_namespaces_and_no_other_tenant() {
                 req(false).tenant("u").namespace("t"),
             ]
         };
-        let all = async || {
-            let mut got = vec![];
-            for call in calls() {
-                got.push(ask(&cache, call).await);
-            }
-            got
-        };
+        let all = async || each(&cache, calls()).await;
         assert_eq!(all().await, ["1", "2", "3", "4", "5"]);
         handle.purge_tenant(Some("t")).await.unwrap();
         handle.purge_tenant(Some("nobody")).await.unwrap();
@@ -150,13 +147,8 @@ async fn a_tenant_is_purged_in_all_namespaces_and_no_other_tenant() {
 async fn with_a_tenant_its_parts_are_purged_and_a_part_alone() {
     let layer = layer(Memory::new(1 << 20));
     let (cache, handle) = (numbered(&layer), layer.handle());
-    let all = async || {
-        let mut got = vec![];
-        for tenant in ["a", "a/b", "a/b/c", "ab"] {
-            got.push(ask(&cache, req(false).tenant(tenant)).await);
-        }
-        got
-    };
+    let calls = || ["a", "a/b", "a/b/c", "ab"].map(|tenant| req(false).tenant(tenant));
+    let all = async || each(&cache, calls()).await;
     assert_eq!(all().await, ["1", "2", "3", "4"]);
     handle.purge_tenant(Some("a/b")).await.unwrap();
     assert_eq!(all().await, ["1", "5", "3", "4"]);

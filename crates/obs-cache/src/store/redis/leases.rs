@@ -9,7 +9,7 @@ use bytes::Bytes;
 use obs_core::Key;
 use tokio::time::Instant;
 
-use super::PREFIX;
+use super::names::PREFIX;
 
 /// The leases that this process holds, and until when they surely are its own.
 ///
