@@ -1,12 +1,15 @@
 //! Trains on logged outcomes and shows how every contender spends premium calls.
 //!
 //! ```sh
-//! cargo run -p obs-learn --release --example evaluate -- LOG.jsonl.gz [OTHER.jsonl.gz ...] [--prompts-alone] [--seed N] [--save FILE]
+//! cargo run -p obs-learn --release --example evaluate -- LOG.jsonl.gz [OTHER.jsonl.gz ...] [--prompts-alone] [--seed N] [--sizes] [--save FILE]
 //! ```
 //!
 //! Each line of a log is `{"prompt": "..", "group": "..", "quality": {"weak": 0.0, "strong": 1.0}}`, gzipped or not. A model learns from
-//! the first log and is tested on its held-out rows and groups, then on the other logs, of which it saw nothing.
+//! the first log and is tested on its held-out rows and groups, then on the other logs, of which it saw nothing. With `--sizes`,
+//! models of fewer rows are tested on the rest, too.
 
+#[path = "support/draw.rs"]
+mod draw;
 #[path = "support/log.rs"]
 mod log;
 
@@ -17,6 +20,7 @@ use obs_learn::{Comparison, Curve, Dataset, Estimate, Goal, Model, Outcomes, Tra
 
 fn main() -> Result<(), Box<dyn Error>> {
     let (mut paths, mut save, mut trainer) = (Vec::new(), None, Trainer::new());
+    let mut sizes = false;
     let mut args = std::env::args().skip(1);
     while let Some(arg) = args.next() {
         match arg.as_str() {
@@ -24,6 +28,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             "--seed" => {
                 trainer = trainer.seed(args.next().ok_or("--seed needs a number")?.parse()?)
             }
+            "--sizes" => sizes = true,
             "--save" => save = Some(args.next().ok_or("--save needs a file")?),
             _ => paths.push(arg),
         }
@@ -40,11 +45,15 @@ fn main() -> Result<(), Box<dyn Error>> {
         )?;
     }
     let trained = trainer
+        .clone()
         .source(first)
         .train(&data, |done, total| eprint!("\rtraining {done}/{total} "))?;
     eprintln!();
     let oracle = Outcomes::independent(deltas(&rows)).curve(&deltas(&rows));
     show(first, &trained, &oracle);
+    if sizes {
+        draw::sizes(&trainer, &rows)?;
+    }
     for path in &paths[1..] {
         let rows = log::read(path)?;
         println!("\n{path}: {} rows, of which the model saw none", rows.len());
