@@ -70,7 +70,7 @@ pub struct Outcome {
     pub text: Option<Arc<str>>,
     /// What a second answer takes, where a judge compares two. `None`: the same as the first one, unless it was recorded that
     /// none was asked for.
-    pub again: Option<Box<Outcome>>,
+    pub again: Option<Box<Self>>,
     /// It fails, in this way.
     pub error: Option<ErrorKind>,
     /// Bytes of the answer, as a cache keeps it.

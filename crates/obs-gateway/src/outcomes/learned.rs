@@ -160,11 +160,7 @@ impl Learning {
 
     /// How good routes are by what the model foresees, and by what they were on average in training.
     pub(super) fn gains(&self) -> Gains {
-        let trained = &self.online.model().header().trained;
-        let share = |share: f64| share.clamp(0.0, 1.0) as f32;
-        // Where the cheap answer is right and the premium one is not.
-        let lost = trained.cheap - (trained.premium - trained.gain);
-        Gains::new(self.online.clone(), share(trained.premium)).lost(share(lost))
+        gains(&self.online)
     }
 
     /// What the model foresees of a call, kept until somebody says what came of it. No threshold moves.
@@ -298,6 +294,15 @@ impl<R: LlmRequest> Policy<R> for Learning {
     fn explain(&self, request: &R, context: &CallContext) -> Option<Explanation> {
         self.policy.explain(request, context)
     }
+}
+
+/// How good this model takes routes for.
+pub(crate) fn gains(online: &Arc<Online>) -> Gains {
+    let trained = &online.model().header().trained;
+    let share = |share: f64| share.clamp(0.0, 1.0) as f32;
+    // Where the cheap answer is right and the premium one is not.
+    let lost = trained.cheap - (trained.premium - trained.gain);
+    Gains::new(online.clone(), share(trained.premium)).lost(share(lost))
 }
 
 /// The model of the settings as a gateway begins with it, and what finds the share of premium calls, where dollars are the wish.

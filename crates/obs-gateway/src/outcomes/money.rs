@@ -49,7 +49,7 @@ impl Money {
 }
 
 /// How well the judges discern; `None`: there are none, or nobody knows.
-fn discernment(of: &Router) -> Option<Discernment> {
+pub(crate) fn discernment(of: &Router) -> Option<Discernment> {
     let catches = of.judge_detection.filter(|_| !of.cascade.is_empty())?;
     let judge = Discernment::new(catches, of.judge_false_alarms?);
     Some(match of.cascade.contains(&Judging::Consistency) {

@@ -53,7 +53,7 @@ pub(super) fn of(
     let prices = stack::prices(settings);
     let model = policy::model(settings)?;
     let router = routing::with(settings, &prices, api(settings), None, |staying| {
-        policy::around(settings, staying, model.clone())
+        policy::around(settings, &prices, staying, model.clone())
     })?;
     let keeps = settings.cache.store != Store::Off;
     let cache = || {

@@ -29,6 +29,13 @@ pub(super) fn left_out(settings: &Settings, modelled: bool) -> Vec<String> {
                 "Whether a limit of tokens cut an answer is not in a log: `cut` rejects only what was recorded as rejected.",
             );
         }
+        let unknown = |judge: &Judging| matches!(judge, Judging::Schema | Judging::Margin(_));
+        if settings.router.cascade.iter().any(unknown) {
+            tell(
+                "Neither the schema that an answer had to obey nor how sure a model was is in a log: `schema` and `margin` reject only what was \
+                 recorded as rejected.",
+            );
+        }
         if settings.router.cascade.contains(&Judging::Consistency) {
             tell(
                 "Each second answer that `consistency` asks for is paid; what it would have said where none was recorded is not known, and \

@@ -10,7 +10,7 @@ use obs_router::{Complexity, Decision, Policy as Decides, Route, Sticky};
 
 use super::layers;
 use crate::{
-    build::BuildError,
+    build_error::BuildError,
     outcomes::{learned, money},
     routing::Staying,
     settings::{Policy, Settings},
