@@ -3,7 +3,7 @@ use std::{
     fs,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicU32, Ordering::Relaxed},
     },
 };
 
@@ -28,6 +28,9 @@ use crate::{
 /// Share of premium calls while it is not known yet what dollars a day pay for.
 const BEFORE_COSTS: f64 = 0.2;
 
+/// What one more answer of the premium route counts for how good they are.
+const FRESH: f32 = 0.01;
+
 /// Of which shares are told.
 const PARTS: u64 = 1_000_000;
 
@@ -41,6 +44,8 @@ pub(crate) struct Learning {
     premium: Arc<str>,
     /// Dollars a day, where those are the wish.
     allowance: Option<Mutex<Allowance>>,
+    /// How good answers of the premium route are found to be, from 0 to 1.
+    premium_good: AtomicU32,
     /// Who decided when it was last looked.
     model_stands: AtomicBool,
     /// Where it outlives the process; `None`: nowhere.
@@ -86,6 +91,9 @@ impl Learning {
             cheap: first.name.clone(),
             premium: last.name.clone(),
             allowance: allowance.map(Mutex::new),
+            premium_good: AtomicU32::new(
+                (online.model().header().trained.premium as f32).to_bits(),
+            ),
             model_stands: AtomicBool::new(true),
             keeping: keeping.transpose()?,
             online,
@@ -208,21 +216,35 @@ impl Learning {
             return;
         };
         let route = feedback.route.as_ref().unwrap_or(&answered);
-        let trained = &self.online.model().header().trained;
-        let gain = if *route == self.cheap {
-            // How often the premium answer is right where the cheap one is not.
-            let rescued = trained.gain / (1.0 - trained.cheap).max(1e-6);
-            (1.0 - f64::from(quality)) * rescued.min(1.0)
-        } else if *route == self.premium && quality < 0.5 {
-            // Whatever the cheap answer would have been: nothing was gained.
-            0.0
-        } else {
-            // A good premium answer says nothing of the cheap one.
+        let (is_cheap, is_premium) = (*route == self.cheap, *route == self.premium);
+        if !is_cheap && !is_premium {
+            return;
+        }
+        let Some(seen) = self.calls.take(&feedback.feedback) else {
             return;
         };
-        if let Some(seen) = self.calls.take(&feedback.feedback) {
+        if is_cheap {
+            let trained = &self.online.model().header().trained;
+            // How often the premium answer is right where the cheap one is not.
+            let rescued = trained.gain / (1.0 - trained.cheap).max(1e-6);
+            let gain = (1.0 - f64::from(quality)) * rescued.min(1.0);
             self.observe(&seen, gain as f32);
+        } else {
+            self.online
+                .suppose(&seen, self.premium_gain(&seen, quality));
+            self.keep();
         }
+    }
+
+    /// What a premium answer tells of a gain. With a bad one nothing was gained, whatever the cheap one would have been. With a good one a gain is the
+    /// more probable the fewer are good, so that both together shift nothing where as many are good as ever.
+    fn premium_gain(&self, seen: &obs_learn::Decision, quality: f32) -> f32 {
+        let before = f32::from_bits(self.premium_good.load(Relaxed));
+        // Of two that come at a time, one may not count.
+        let now = before + FRESH * (quality - before);
+        self.premium_good.store(now.to_bits(), Relaxed);
+        let foreseen = 1.0 / (1.0 + (-seen.logit).exp());
+        quality * (foreseen / now.max(foreseen).max(f32::EPSILON))
     }
 
     /// The premium answer to this call was so much better than the cheap one, from -1 to 1.
@@ -333,4 +355,70 @@ fn load(settings: &Settings) -> Result<Model, BuildError> {
     let bad = |problem: String| BuildError::new(format!("router.model: {shown}: {problem}"));
     let bytes = fs::read(file).map_err(|error| bad(format!("cannot be read: {error}")))?;
     Model::from_json(&bytes).map_err(|error| bad(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use obs_apm::Config;
+    use obs_learn::{Dataset, Trainer};
+
+    use super::*;
+    use crate::settings::{Environment, Sources, load};
+
+    fn learning() -> Arc<Learning> {
+        let mut data = Dataset::new();
+        for row in 0..300_u16 {
+            let hard = row % 3 == 0;
+            let prompt = format!("{} number {row}.", if hard { "Prove" } else { "Spell" });
+            let (cheap, premium) = (if hard { 0.0 } else { 1.0 }, f32::from(row % 5 != 0));
+            let group = format!("g{}", row % 7);
+            data.push(Some(&group), prompt.as_str(), cheap, premium)
+                .unwrap();
+        }
+        let trainer = Trainer::new().folds(3).resamples(100);
+        let model = trainer.train(&data, |_, _| ()).unwrap().model;
+        let file = tempfile::NamedTempFile::new().unwrap();
+        fs::write(&file, model.to_json()).unwrap();
+        let file = file.path().display().to_string();
+        let environment = Environment::from_iter([
+            ("OBS_ROUTER_POLICY", "learned"),
+            ("OBS_ROUTER_MODEL", &*file),
+        ]);
+        let sources = Sources {
+            environment,
+            ..Sources::default()
+        };
+        let settings = load(&sources).unwrap().settings;
+        let telemetry =
+            Telemetry::build(Config::new().no_listener().no_console().variables(|_| None));
+        let (clock, background) = (WallClock::default(), Background::new(1));
+        let learning = Learning::new(&settings, &telemetry, &Arc::default(), &clock, &background);
+        learning.unwrap().unwrap()
+    }
+
+    #[test]
+    fn premium_answers_as_good_as_ever_shift_nothing_and_worse_ones_do() {
+        let learning = learning();
+        let look = || learning.online.look(Some("g1"), "Prove number 1.");
+        let seen = look();
+        let outcomes = learning.online.watch().outcomes;
+        // Four of five are good, as in training.
+        for call in 0..500 {
+            let gain = learning.premium_gain(&seen, f32::from(u8::from(call % 5 != 0)));
+            assert!((0.0..=1.0).contains(&gain), "{gain}");
+            learning.online.suppose(&look(), gain);
+        }
+        let after = look().logit;
+        assert!(
+            (after - seen.logit).abs() < 0.15,
+            "{after} from {}",
+            seen.logit
+        );
+        for _ in 0..500 {
+            let gain = learning.premium_gain(&look(), 0.0);
+            learning.online.suppose(&look(), gain);
+        }
+        assert!(look().logit < after - 0.5, "{} from {after}", look().logit);
+        assert_eq!(learning.online.watch().outcomes, outcomes);
+    }
 }
