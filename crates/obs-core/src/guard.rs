@@ -96,7 +96,7 @@ impl AttemptGuard {
             let price = attempt.usage.and_then(|usage| attempt.price(&usage));
             match outcome {
                 Outcome::Answered => attempt.cost = price,
-                Outcome::Failed(kind) if kind.is_unbilled() && attempt.usage.is_none() => {
+                Outcome::Failed(kind) if kind.is_unbilled() && attempt.is_untouched() => {
                     attempt.cost = Some(Usd::ZERO);
                 }
                 // Usage that was seen half-way is not what will be billed.

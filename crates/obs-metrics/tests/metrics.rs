@@ -233,6 +233,22 @@ fn a_part_that_is_ahead_of_its_whole_is_all_of_it() {
 }
 
 #[test]
+fn a_mean_is_of_sums_may_be_more_than_one_and_is_none_of_nothing() {
+    let collector = Collector::new();
+    let mean = |name, told: [(u64, u64); 2]| {
+        for (sum, of) in told {
+            collector
+                .metrics
+                .mean(name, "A mean.", move |tell| tell(&[], sum, of));
+        }
+    };
+    mean("limit_seconds", [(9_000, 1_000), (1_000, 3_000)]);
+    assert_eq!(collector.series("limit_seconds"), series([("", 2.5)]));
+    mean("nothing_seconds", [(5, 0), (0, 0)]);
+    assert_eq!(collector.series("nothing_seconds"), series([]));
+}
+
+#[test]
 fn levels_go_up_and_down() {
     let collector = Collector::new();
     let (one, two) = (Arc::new(Level::new()), Arc::new(Level::new()));

@@ -133,6 +133,30 @@ async fn usage_that_is_there_is_taken_for_a_reader_who_stops_at_the_finish() {
 }
 
 #[tokio::test]
+async fn what_a_stream_has_cost_that_an_overload_breaks_off_is_unknown_and_not_nothing() {
+    for (pieces, cost) in [(0, Some(Usd::ZERO)), (1, None)] {
+        let (mut service, mut handle) = setup();
+        let call = Call::new(Ask("small"));
+        let journal = call.journal();
+        let answer = service.ready().await.unwrap().call(call);
+        let (sender, chunks) = channel();
+        let (_, reply) = handle.next_request().await.unwrap();
+        reply.send_response(Answer::Stream(chunks));
+        let mut chunks = answer.await.unwrap().chunks();
+        for _ in 0..pieces {
+            sender.send(Ok(Piece::Text("four"))).unwrap();
+            chunks.next().await.unwrap().unwrap();
+        }
+        let error = Error::new(ErrorKind::Overloaded, "too much to do");
+        sender.send(Err(error)).unwrap();
+        chunks.next().await.unwrap().unwrap_err();
+        let failed = Some(Outcome::Failed(ErrorKind::Overloaded));
+        assert_eq!(outcome(&journal), (failed, cost, None));
+        assert_eq!(journal.read().paid().exact(), cost);
+    }
+}
+
+#[tokio::test]
 async fn a_stream_that_breaks_has_an_estimate_and_no_cost() {
     let (mut service, mut handle) = setup();
     let call = Call::new(Ask("small"));

@@ -147,15 +147,26 @@ impl AttemptTimeoutLayer {
     /// Shows the learned limits through these metrics, as the gauge `timeout_limit_seconds` with the labels `limit` and `operation`:
     /// the mean over the models of which enough is known. Without limits that are learned nothing is shown. To be called once.
     pub fn show_learned(&self, metrics: &Metrics) {
-        let config = self.config.clone();
-        if config.learners.first_token.is_none() && config.learners.attempt.is_none() {
+        let learners = &self.config.learners;
+        if learners.first_token.is_none() && learners.attempt.is_none() {
             return;
         }
+        let layer = self.clone();
+        Self::show_learned_by(metrics, move || Some(layer.clone()));
+    }
+
+    /// The same of whatever layer this gives at the time: for whoever puts one in the place of another, of which nothing is to be
+    /// shown any more.
+    pub fn show_learned_by(
+        metrics: &Metrics,
+        layer: impl Fn() -> Option<Self> + Send + Sync + 'static,
+    ) {
         metrics.mean(
             "timeout_limit_seconds",
             "Limits that were learned, the mean over models.",
             move |tell| {
-                for learned in config.learned() {
+                let learned = layer().map(|layer| layer.learned());
+                for learned in learned.into_iter().flatten() {
                     let (Some(time), Some(_)) = (learned.time, learned.percentile) else {
                         continue;
                     };
