@@ -14,10 +14,10 @@ use tower::util::Oneshot;
 use tower_service::Service;
 
 use crate::{
-    Entry, Generation, NotCached, Pending, Store, StoreError, StoreFault,
+    NotCached, Store, StoreError, StoreFault,
     boarding::Aboard,
     flight::Waiter,
-    key::Derived,
+    guessed::Guessed,
     ledger::Ended,
     lookup::{Found, Joining, Lookup, Spared},
 };
@@ -46,17 +46,16 @@ pin_project! {
         S::Response: Replay,
         St: Store,
     {
-        // `guessed`: the key may be another, which is asked for at the same time. `found`: by the one that was guessed.
+        // `guessed`: the key may be another.
         Asked {
             #[pin]
             get: St::Get,
-            guessed: Option<Guessed>,
-            found: Option<Result<Option<Entry>, StoreFault>>,
+            guessed: Option<Box<Guessed>>,
             since: Option<Instant>,
             lookup: Option<Lookup<S, R, St>>,
         },
         // The store is not asked for an answer.
-        Unasked { guessed: Option<Guessed>, lookup: Option<Lookup<S, R, St>> },
+        Unasked { guessed: Option<Box<Guessed>>, lookup: Option<Lookup<S, R, St>> },
         // `own`: a follower's call, for the case that the answer cannot be shared.
         // `spared`: for the case that there is no answer at all.
         Shared {
@@ -70,12 +69,6 @@ pin_project! {
     }
 }
 
-/// The key of a look-up was made with this generation, which is asked for still.
-pub(crate) struct Guessed {
-    pub(crate) guess: Generation,
-    pub(crate) asking: Pending<Generation>,
-}
-
 impl<S, R, St> ResponseFuture<S, R, St>
 where
     S: Service<Call<R>>,
@@ -83,7 +76,7 @@ where
     St: Store,
 {
     /// Looks up, if the caller wants that.
-    pub(crate) fn begin(lookup: Lookup<S, R, St>, guessed: Option<Guessed>) -> Self {
+    pub(crate) fn begin(lookup: Lookup<S, R, St>, guessed: Option<Box<Guessed>>) -> Self {
         Self {
             state: State::begin(lookup, guessed),
         }
@@ -109,7 +102,7 @@ where
     S::Response: Replay,
     St: Store,
 {
-    fn begin(lookup: Lookup<S, R, St>, guessed: Option<Guessed>) -> Self {
+    fn begin(lookup: Lookup<S, R, St>, guessed: Option<Box<Guessed>>) -> Self {
         if lookup.joining == Joining::Apart {
             let lookup = Some(lookup);
             return Self::Unasked { guessed, lookup };
@@ -120,7 +113,6 @@ where
             Ok(get) => Self::Asked {
                 get,
                 guessed,
-                found: None,
                 since: None,
                 lookup: Some(lookup),
             },
@@ -161,7 +153,6 @@ where
                 StateProj::Asked {
                     get,
                     guessed,
-                    found,
                     since,
                     lookup,
                 } => {
@@ -169,37 +160,27 @@ where
                     if since.is_none() && asking.shared.ledger.is_timed() {
                         *since = Some(Instant::now());
                     }
-                    if found.is_none()
-                        && let Poll::Ready(now) = poll_store(get, cx)
-                    {
-                        *found = Some(now);
-                    }
-                    let is_right = match guessed {
-                        Some(guessed) => ready!(guessed.poll(asking, cx)),
-                        None => true,
+                    let found = match guessed {
+                        None => Some(ready!(poll_store(get, cx))),
+                        Some(guessed) => ready!(guessed.poll_get(get, asking, cx)),
                     };
-                    *guessed = None;
-                    match is_right {
-                        false => State::begin(lookup.take().expect("present"), None),
-                        true => {
-                            let Some(found) = found.take() else {
-                                return Poll::Pending;
-                            };
-                            match lookup.take().expect("present").found(found, *since) {
-                                Found::Hit(answer) => return Poll::Ready(Ok(answer)),
-                                Found::Renew(answer, lookup) => {
-                                    lookup.refresh();
-                                    return Poll::Ready(Ok(answer));
-                                }
-                                Found::Nothing(lookup, spared) => Self::miss(*lookup, spared)?,
+                    let lookup = lookup.take().expect("present");
+                    match found {
+                        None => State::begin(lookup, None),
+                        Some(found) => match lookup.found(found, *since) {
+                            Found::Hit(answer) => return Poll::Ready(Ok(answer)),
+                            Found::Renew(answer, lookup) => {
+                                lookup.refresh();
+                                return Poll::Ready(Ok(answer));
                             }
-                        }
+                            Found::Nothing(lookup, spared) => Self::miss(*lookup, spared)?,
+                        },
                     }
                 }
                 StateProj::Unasked { guessed, lookup } => {
                     let asking = lookup.as_mut().expect("polled after completion");
                     if let Some(guessed) = guessed {
-                        ready!(guessed.poll(asking, cx));
+                        ready!(guessed.poll_key(asking, cx));
                     }
                     Self::miss(lookup.take().expect("present"), None)?
                 }
@@ -227,24 +208,6 @@ where
             };
             state.set(next);
         }
-    }
-}
-
-impl Guessed {
-    /// Whether the key was right. If not, it is so now.
-    fn poll<S, R: LlmRequest, St: Store>(
-        &mut self,
-        lookup: &mut Lookup<S, R, St>,
-        cx: &mut Context<'_>,
-    ) -> Poll<bool> {
-        let derived = match ready!(poll_store(self.asking.as_mut(), cx)) {
-            Ok(generation) if generation == self.guess => return Poll::Ready(true),
-            Ok(generation) => Derived::From(generation),
-            // The look-up that follows counts the fault.
-            Err(_) => lookup.shared.alone(),
-        };
-        lookup.key = lookup.shared.settings.key_of(&lookup.call, derived);
-        Poll::Ready(false)
     }
 }
 

@@ -92,6 +92,7 @@ mod error;
 mod flight;
 mod freshness;
 mod future;
+mod guessed;
 mod handle;
 mod keep;
 mod key;

@@ -12,7 +12,7 @@ use tower_service::Service;
 use crate::{
     NotCached, Reading, ResponseFuture, Stats, Store, StoreFault, Timestamp,
     flight::Flights,
-    future::Guessed,
+    guessed::Guessed,
     key::Derived,
     ledger::{Ended, Ledger, Tally},
     lookup::{Joining, Lookup},
@@ -111,7 +111,7 @@ where
         let (derived, asking) = match reading {
             Ok(Reading::Known(generation)) => (Derived::From(generation), None),
             Ok(Reading::Asking { guess, asking }) => {
-                (Derived::From(guess), Some(Guessed { guess, asking }))
+                (Derived::From(guess), Some(Guessed::new(guess, asking)))
             }
             Err(_) => {
                 tally.fault(StoreFault::Panicked);
