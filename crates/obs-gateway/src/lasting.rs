@@ -15,6 +15,7 @@ use crate::{
     clock::WallClock,
     counts::Counts,
     keys::Keys,
+    limits,
     live::Now,
     outcomes::Outcomes,
     page::Page,
@@ -35,6 +36,8 @@ pub(crate) struct Lasting {
     pub(crate) recent: Recent,
     /// Made with the first stack.
     page: OnceLock<Arc<Page>>,
+    /// What limits have learned.
+    learned: limits::Learned,
     /// Made with the first key.
     budgets: OnceLock<Budgets>,
     draining: AtomicBool,
@@ -46,6 +49,7 @@ impl Lasting {
             counts: Counts::new(&telemetry.metrics()),
             calls: CallIds::new(),
             recent: Recent::default(),
+            learned: limits::Learned::new(&telemetry.metrics()),
             page: OnceLock::new(),
             budgets: OnceLock::new(),
             draining: AtomicBool::new(false),
@@ -96,7 +100,9 @@ impl Lasting {
     /// These are in force from now on.
     pub(crate) fn show(&self, now: &Now) {
         self.counts.settings(self.clock.now());
-        now.app.stacks().spending.settle(&now.settings);
+        let stacks = now.app.stacks();
+        stacks.spending.settle(&now.settings);
+        self.learned.show(&stacks.figures.limits);
         if let Some(page) = self.page.get() {
             page.replace(&now.settings, now.app.stacks().figures.clone());
         }

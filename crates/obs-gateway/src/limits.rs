@@ -1,7 +1,7 @@
 //! The limits of one attempt, which depend on whether another route is left.
 use std::{
     collections::HashSet,
-    sync::Arc,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll},
     time::Duration,
 };
@@ -17,6 +17,10 @@ use crate::{api::Api, names::RouteName, settings::Settings};
 /// or the route's own.
 #[derive(Clone, Debug)]
 pub(crate) struct LimitsLayer(Arc<Limits>);
+
+/// Shows the limits that were learned, of the layer that is in force.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Learned(Arc<Mutex<Option<AttemptTimeoutLayer>>>);
 
 #[derive(Clone, Debug)]
 struct Limits {
@@ -67,13 +71,26 @@ impl LimitsLayer {
     }
 }
 
-impl LimitsLayer {
-    /// Shows what is learned.
-    pub(crate) fn metrics(self, metrics: &Metrics) -> Self {
-        self.0.always.show_learned(metrics);
-        self
+impl Learned {
+    /// Of nobody yet.
+    pub(crate) fn new(metrics: &Metrics) -> Self {
+        let shown = Self::default();
+        let of = shown.clone();
+        AttemptTimeoutLayer::show_learned_by(metrics, move || of.layer().clone());
+        shown
     }
 
+    /// From now on what these have learned is shown, and what others have before is not.
+    pub(crate) fn show(&self, limits: &LimitsLayer) {
+        *self.layer() = Some(limits.0.always.clone());
+    }
+
+    fn layer(&self) -> MutexGuard<'_, Option<AttemptTimeoutLayer>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl LimitsLayer {
     /// The same in front of providers that are to speak this. Both learn together, and what they learn is shown once.
     pub(crate) fn speaking(&self, api: Api) -> Self {
         Self(Arc::new(Limits {

@@ -76,6 +76,7 @@ pub(crate) struct Figures {
     /// One for all endpoints, or one for those of each interface.
     pub(crate) apms: Vec<ApmLayer>,
     pub(crate) timeout: TimeoutLayer,
+    pub(crate) limits: LimitsLayer,
     pub(crate) cache: Option<CacheLayer<BoxStore>>,
     /// One for all endpoints, or one for those of each interface.
     pub(crate) routers: Vec<Routing>,
@@ -144,7 +145,7 @@ impl Stacks {
                 Some(hedge) => hedge.clone(),
                 None => hedge(settings).map(|hedge| hedge.metrics(&metrics)),
             },
-            limits: LimitsLayer::new(settings, names.routes(), api).metrics(&metrics),
+            limits: LimitsLayer::new(settings, names.routes(), api),
             attempts: AttemptLayer::new(prices.clone()).enveloped(),
         };
         let second = layers.other(settings, |api| Ok((apm(1, api), router(1, api)?)))?;
@@ -167,6 +168,7 @@ impl Stacks {
                 apms: each().map(|of| of.apm.clone()).collect(),
                 routers: each().filter_map(|of| of.router.clone()).collect(),
                 timeout: layers.timeout,
+                limits: layers.limits,
                 cache: layers.cache,
                 hedge: layers.hedge,
                 memory: stores.memory,

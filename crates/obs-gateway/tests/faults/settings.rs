@@ -140,4 +140,10 @@ async fn a_limit_that_is_learned_leaves_a_silent_route_sooner() {
     let got = faulty.streamed().await;
     got.assert_whole("premium");
     assert!(got.took < seconds(10), "{got:?}");
+    // What begins anew has learned nothing, and what was learned before is not shown beside it.
+    let changed = [learned[0], ("OBS_TIMEOUT_ADAPTIVE_FLOOR", "200ms")];
+    let changed = faulty.settings(&changed);
+    faulty.gateway.gateway.reload(changed).unwrap();
+    let after = faulty.gateway.gateway.telemetry().render();
+    assert!(!after.contains("timeout_limit_seconds{"), "{after}");
 }

@@ -105,6 +105,11 @@ impl Faulty {
         Self { server, gateway }
     }
 
+    /// Other settings for two routes of the same server.
+    pub(crate) fn settings(&self, variables: &[(&str, &str)]) -> obs_gateway::settings::Settings {
+        settings(&self.server, &format!("{CHEAP}{PREMIUM}"), variables)
+    }
+
     /// A plain answer to a new question.
     pub(crate) async fn plain(&self) -> Got {
         self.ask(false, &[]).await
