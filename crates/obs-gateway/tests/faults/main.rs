@@ -5,6 +5,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod alpn;
 mod connections;
 mod continued;
 mod deadlines;

@@ -105,6 +105,16 @@ impl Faulty {
         Self { server, gateway }
     }
 
+    /// A provider that is reached in another way, with one route.
+    pub(crate) async fn at(server: FaultServer, fault: &str, provider: &str) -> Self {
+        server.script("cheap", script(fault));
+        let file = format!(
+            "[[providers]]\nname = \"faulty\"\n{provider}\n[[routes]]\nname = \"cheap\"\nmodel = \"cheap\"\n"
+        );
+        let gateway = common::start(from_file(&file, &[])).await;
+        Self { server, gateway }
+    }
+
     /// Other settings for two routes of the same server.
     pub(crate) fn settings(&self, variables: &[(&str, &str)]) -> obs_gateway::settings::Settings {
         settings(&self.server, &format!("{CHEAP}{PREMIUM}"), variables)
