@@ -12,12 +12,12 @@ use obs_core::{Background, CallContext, LlmRequest};
 use obs_learn::{Allowance, By, Goal, Model, Online};
 use obs_ledger::{Entry, Feedback, Outcome};
 use obs_router::{Decision, Explanation, Gains, Learned, Policy};
-use opentelemetry::KeyValue;
 use tracing::{info, warn};
 
 use super::{
     calls::Calls,
     keeping::{Keeping, Kept},
+    showing,
 };
 use crate::{
     build_error::BuildError,
@@ -30,9 +30,6 @@ const BEFORE_COSTS: f64 = 0.2;
 
 /// What one more answer of the premium route counts for how good they are.
 const FRESH: f32 = 0.01;
-
-/// Of which shares are told.
-const PARTS: u64 = 1_000_000;
 
 /// A model in traffic.
 #[derive(Debug)]
@@ -102,7 +99,7 @@ impl Learning {
         learning
             .model_stands
             .store(learning.stands() == By::Model, Relaxed);
-        learning.show(telemetry);
+        showing::show(&learning.online, telemetry);
         Ok(Some(learning))
     }
 
@@ -271,36 +268,6 @@ impl Learning {
                 ),
             }
         }
-    }
-
-    fn show(self: &Arc<Self>, telemetry: &Telemetry) {
-        let metrics = telemetry.metrics();
-        let of = self.clone();
-        let what = "Whether the learned model decides (1), or the rule in its place (0).";
-        metrics.up_down("router_model_stands", what, move |tell| {
-            tell(&[], i64::from(of.online.stands() == By::Model));
-        });
-        let of = self.clone();
-        let what = "Outcomes that the learned model was compared with.";
-        metrics.counter("router_model_outcomes_total", what, move |tell| {
-            tell(&[], of.online.watch().outcomes);
-        });
-        let of = self.clone();
-        let what = "How often the learned model was replaced by the rule.";
-        metrics.counter("router_model_falls_total", what, move |tell| {
-            tell(&[], of.online.watch().falls);
-        });
-        let of = self.clone();
-        let what =
-            "Gain of the premium route, 0 to 1: predicted and observed, over the outcomes of late.";
-        metrics.ratio("router_model_gain", what, move |tell| {
-            let watch = of.online.watch();
-            for (kind, gain) in [("predicted", watch.predicted), ("observed", watch.observed)] {
-                let parts = (gain.clamp(0.0, 1.0) * PARTS as f64).round() as u64;
-                let all = if watch.outcomes == 0 { 0 } else { PARTS };
-                tell(&[KeyValue::new("kind", kind)], parts, all);
-            }
-        });
     }
 }
 

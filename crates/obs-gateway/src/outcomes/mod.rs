@@ -3,6 +3,7 @@ mod calls;
 mod keeping;
 pub(crate) mod learned;
 pub(crate) mod money;
+mod showing;
 
 use std::{sync::Arc, time::Duration};
 
