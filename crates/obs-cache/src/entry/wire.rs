@@ -2,11 +2,11 @@
 //!
 //! ```text
 //! magic "obs$" | version 1 | encoding 0 or 1 | flags | check 16 | created 8 | fresh_until 8 | keep_until 8
-//! | known 16 | unknown 4 | usage 5 x 8 | model 2 + n | route 2 + n | body | checksum 8
+//! | known 16 | unknown 4 | usage 5 x 8, and 2 x 8 | model 2 + n | route 2 + n | body | checksum 8
 //! ```
 //!
-//! Numbers are little-endian; usage, model and route are there where a flag says so. The checksum is over all
-//! before it. Everything is strict: what this version would not have written is not read.
+//! Numbers are little-endian; usage, the two counts of it that have fees, model and route are there where a flag says so.
+//! The checksum is over all before it. Everything is strict: what this version would not have written is not read.
 use std::sync::Arc;
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
@@ -38,7 +38,9 @@ const USAGE: u8 = 1;
 const MODEL: u8 = 1 << 1;
 const ROUTE: u8 = 1 << 2;
 const FALLBACK: u8 = 1 << 3;
-const FLAGS: u8 = USAGE | MODEL | ROUTE | FALLBACK;
+/// Of the usage, what has fees of its own.
+const FEES: u8 = 1 << 4;
+const FLAGS: u8 = USAGE | MODEL | ROUTE | FALLBACK | FEES;
 
 /// Bodies of more than `compress_above` bytes are compressed, where that makes them shorter.
 pub(super) fn encode(entry: &Entry, key: &Key, compress_above: usize) -> Bytes {
@@ -47,12 +49,15 @@ pub(super) fn encode(entry: &Entry, key: &Key, compress_above: usize) -> Bytes {
         false => None,
     };
     let (model, route) = (name(&entry.model), name(&entry.route));
+    let fees = entry.usage.map(|of| [of.cache_write_1h, of.searches]);
+    let fees = fees.filter(|fees| *fees != [0, 0]);
     let mut flags = 0;
     for (flag, is_set) in [
         (USAGE, entry.usage.is_some()),
         (MODEL, model.is_some()),
         (ROUTE, route.is_some()),
         (FALLBACK, entry.fallback),
+        (FEES, fees.is_some()),
     ] {
         flags |= if is_set { flag } else { 0 };
     }
@@ -75,6 +80,9 @@ pub(super) fn encode(entry: &Entry, key: &Key, compress_above: usize) -> Bytes {
         ] {
             out.put_u64_le(tokens);
         }
+    }
+    for count in fees.into_iter().flatten() {
+        out.put_u64_le(count);
     }
     for (length, name) in [model, route].into_iter().flatten() {
         out.put_u16_le(length);
@@ -139,7 +147,7 @@ fn read(mut rest: Bytes) -> Option<(Entry, [u8; 16])> {
         unknown: u32::from_le_bytes(array(&mut rest)?),
     };
     let mut tokens = || Some(u64::from_le_bytes(array(&mut rest)?));
-    let usage = match flags & USAGE {
+    let mut usage = match flags & USAGE {
         0 => None,
         _ => Some(Usage {
             input: tokens()?,
@@ -147,10 +155,16 @@ fn read(mut rest: Bytes) -> Option<(Entry, [u8; 16])> {
             cache_write: tokens()?,
             output: tokens()?,
             reasoning: tokens()?,
-            // What it cost is kept apart.
             ..Usage::default()
         }),
     };
+    if flags & FEES != 0 {
+        let usage = usage.as_mut()?;
+        (usage.cache_write_1h, usage.searches) = (tokens()?, tokens()?);
+        if [usage.cache_write_1h, usage.searches] == [0, 0] {
+            return None;
+        }
+    }
     let mut text = |flag| -> Option<Option<Arc<str>>> {
         if flags & flag == 0 {
             return Some(None);

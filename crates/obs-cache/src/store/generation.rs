@@ -79,9 +79,9 @@ impl<'a> Scope<'a> {
 }
 
 #[cfg(feature = "redis")]
-impl From<[u64; 4]> for Generation {
-    /// The counts of [`Scope::parts`]. A sum of counts has been another one before each of them grew.
-    fn from([all, namespace, tenant, root]: [u64; 4]) -> Self {
+impl Generation {
+    /// From the counts of [`Scope::parts`]. A sum of counts has been another one before each of them grew.
+    pub(super) const fn of_counts([all, namespace, tenant, root]: [u64; 4]) -> Self {
         Self {
             all,
             namespace,

@@ -11,7 +11,7 @@ fn key(question: &[u8]) -> Key {
 }
 
 fn entry() -> impl Strategy<Value = Entry> {
-    let usage = proptest::array::uniform5(any::<u64>());
+    let usage = proptest::array::uniform7(prop_oneof![Just(0), any::<u64>()]);
     let name = || option::of("\\PC{0,40}");
     (
         vec(any::<u8>(), 0..300),
@@ -31,17 +31,25 @@ fn entry() -> impl Strategy<Value = Entry> {
                     known: Usd::from_pico(known),
                     unknown,
                 };
-                entry.usage =
-                    usage.map(
-                        |[input, cached_input, cache_write, output, reasoning]| Usage {
-                            input,
-                            cached_input,
-                            cache_write,
-                            output,
-                            reasoning,
-                            ..Usage::default()
-                        },
-                    );
+                entry.usage = usage.map(
+                    |[
+                        input,
+                        cached_input,
+                        cache_write,
+                        output,
+                        reasoning,
+                        long,
+                        searches,
+                    ]| Usage {
+                        input,
+                        cached_input,
+                        cache_write,
+                        output,
+                        reasoning,
+                        cache_write_1h: long,
+                        searches,
+                    },
+                );
                 entry.model = model.map(Arc::from);
                 entry.route = route.map(Arc::from);
                 entry.fallback = fallback;

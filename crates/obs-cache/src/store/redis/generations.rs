@@ -115,7 +115,7 @@ impl Generations {
             are_of_now &= counted.is_some_and(|of| Some(of.purges) == latest.purges);
             counted.map_or(0, |of| of.count)
         });
-        let generation = counts.into();
+        let generation = Generation::of_counts(counts);
         if !are_of_now {
             return Known::No(generation);
         }
@@ -164,7 +164,7 @@ impl Generations {
             self.count(&redis, tenant, purges),
             self.count(&redis, root, purges)
         )?;
-        Ok([all, namespace, tenant, root].into())
+        Ok(Generation::of_counts([all, namespace, tenant, root]))
     }
 
     /// What was known last, unless it was told that it has changed.
@@ -178,7 +178,7 @@ impl Generations {
             (counted.purges == purges).then_some(counted.count)
         };
         let [all, namespace, tenant, root] = parts.each_ref().map(count);
-        Some([all?, namespace?, tenant?, root?].into())
+        Some(Generation::of_counts([all?, namespace?, tenant?, root?]))
     }
 
     async fn count(
