@@ -609,3 +609,80 @@ async fn writes_for_an_hour_and_searches_are_in_the_cost_or_it_is_unknown() {
     let other = other.send().await.unwrap();
     assert_eq!(header(&other, "x-obs-cost-usd"), None);
 }
+
+#[tokio::test]
+async fn metrics_name_the_provider_of_an_interface_for_calls_and_that_of_a_route_for_tokens() {
+    let (anthropic, at) = Provider::start([
+        json_answer(
+            529,
+            &json!({"type": "error", "error": {"type": "overloaded_error", "message": "busy"}}),
+        ),
+        says("claude-x", "a"),
+    ])
+    .await;
+    let (openai, other) =
+        Provider::start(["gpt-4o-mini", "gpt-x"].map(|model| common::says(model, "b"))).await;
+    let file = format!(
+        r#"
+        [simulated]
+        latency = 0
+        [router]
+        policy = "default"
+        default = "haiku"
+        retries = 0
+        [[providers]]
+        name = "openai"
+        base_url = "http://{other}/v1"
+        [[providers]]
+        name = "anthropic"
+        format = "anthropic"
+        base_url = "http://{at}"
+        [[providers]]
+        name = "sim"
+        format = "simulated"
+        [[routes]]
+        name = "mini"
+        model = "gpt-4o-mini"
+        [[routes]]
+        name = "haiku"
+        provider = "anthropic"
+        model = "claude-haiku-5-5"
+        [[routes]]
+        name = "small"
+        provider = "sim"
+        model = "sim-small"
+        "#
+    );
+    let gateway = start(from_file(&file, &[])).await;
+    for request in [
+        // Falls over from Anthropic's provider to the simulated one.
+        gateway.post(MESSAGES, &question("auto", "one")),
+        gateway.post(MESSAGES, &question("claude-x", "two")),
+        gateway.chat(&ask("mini", "three")),
+        gateway.chat(&ask("gpt-x", "four")),
+        gateway.chat(&ask("small", "five")),
+    ] {
+        let answer = request.send().await.unwrap();
+        assert_eq!(answer.status(), 200, "{}", answer.text().await.unwrap());
+    }
+    assert_eq!((anthropic.seen().len(), openai.seen().len()), (2, 2));
+    let all = gateway.gateway.telemetry().render();
+    let sum = |family: &str, provider: &str| -> f64 {
+        let label = format!("gen_ai_provider_name=\"{provider}\"");
+        let lines = all
+            .lines()
+            .filter(|line| line.starts_with(&format!("{family}{{")));
+        let of = lines.filter(|line| line.contains(&label));
+        of.map(|line| line.rsplit(' ').next().unwrap().parse::<f64>().unwrap())
+            .sum()
+    };
+    // A call is that of the first provider of its interface, whoever answers it; tokens are those of whom they were asked of.
+    let calls = "gen_ai_client_operation_duration_seconds_count";
+    let tokens = "gen_ai_client_token_usage_sum";
+    for (provider, expected) in [("openai", 3.0), ("anthropic", 2.0), ("sim", 0.0)] {
+        assert_eq!(sum(calls, provider), expected, "{provider}: {all}");
+    }
+    assert_eq!(sum(tokens, "openai"), 4000.0);
+    assert_eq!(sum(tokens, "anthropic"), 2000.0);
+    assert!(sum(tokens, "sim") > 0.0);
+}
