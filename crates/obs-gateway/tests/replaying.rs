@@ -5,6 +5,7 @@ use std::{fs, path::Path, process::ExitCode};
 
 use obs_core::Usd;
 use obs_gateway::settings::Environment;
+use obs_learn::{Dataset, Trainer};
 use obs_ledger::{Reader, Record};
 use serde_json::{Value, json};
 
@@ -257,4 +258,102 @@ fn a_modelled_judge_streams_and_second_attempts_play_their_part() {
     let cut = played(&["--timeout-first-token-with-fallback", "2s"]);
     let answers = |of: &Value, at: usize| of["replayed"]["by_route"][at]["answers"].clone();
     assert_eq!((answers(&plain, 1), answers(&cut, 1)), (json!(1), json!(2)));
+}
+
+/// A model by structure alone, that foresees gains of long prompts.
+fn trained(dir: &Path) -> String {
+    let mut data = Dataset::new();
+    for n in 0..200_usize {
+        let prompt = format!("Spell the number {n}. {}", "And why? ".repeat(n * 7 % 30));
+        let cheap = if n * 7 % 30 < 20 { 1.0 } else { 0.0 };
+        let features = obs_learn::features(prompt.as_str());
+        data.push_features(None, &features, cheap, 1.0).unwrap();
+    }
+    let model = Trainer::new().train(&data, |_, _| ()).unwrap().model;
+    let file = dir.join("router.json");
+    fs::write(&file, model.to_json()).unwrap();
+    file.to_str().unwrap().to_owned()
+}
+
+#[test]
+fn policies_with_a_model_are_replayed_by_prompts_and_by_features_alike() {
+    let dir = tempfile::tempdir().unwrap();
+    let [config, log, json, _] = world(dir.path());
+    let model = trained(dir.path());
+    let records = |text: bool| -> String {
+        let record = |n: usize| {
+            let prompt = format!("Spell the number {n}. {}", "And why? ".repeat(n * 11 % 30));
+            let mut call = call(&format!("call {n}"), n as u64 * 60_000, &prompt);
+            call["key"] = json!(format!("{n:032x}"));
+            if !text {
+                let features = obs_learn::features(prompt.as_str());
+                call["prompt"] = json!({"bytes": prompt.len(), "features": features.to_vec()});
+            }
+            call.to_string() + "\n"
+        };
+        (0..200).map(record).collect()
+    };
+    let played = |text: bool, more: &[&str]| -> Value {
+        fs::write(&log, records(text)).unwrap();
+        let line = [
+            "replay",
+            &log,
+            "--config",
+            &config,
+            "--json",
+            &json,
+            "--router-model",
+            &model,
+            "--router-trust-model",
+            "true",
+        ];
+        assert!(is_good(run(&[&line[..], more].concat())), "{more:?}");
+        serde_json::from_slice(&fs::read(&json).unwrap()).unwrap()
+    };
+    let premium = |of: &Value| of["replayed"]["by_route"][1]["answers"].as_u64().unwrap();
+    for more in [
+        &["--router-policy", "learned", "--router-wish", "30%"][..],
+        &[
+            "--router-policy",
+            "learned",
+            "--router-wish",
+            "30%",
+            "--router-sticky",
+            "true",
+        ],
+        &[
+            "--router-policy",
+            "expected-cost",
+            "--router-answer-worth",
+            "0.04",
+        ],
+    ] {
+        let (by_text, by_features) = (played(true, more), played(false, more));
+        assert_eq!(by_text["replayed"], by_features["replayed"], "{more:?}");
+        assert_eq!(by_features["facts"]["by_features"], 200);
+        assert!(
+            (20..120).contains(&premium(&by_text)),
+            "{more:?}: {}",
+            premium(&by_text)
+        );
+        let told = by_text["about"].to_string();
+        assert!(
+            told.contains("The model decides as it was trained"),
+            "{told}"
+        );
+    }
+    // What a good answer is worth moves calls.
+    let worth = |worth| {
+        premium(&played(
+            false,
+            &[
+                "--router-policy",
+                "expected-cost",
+                "--router-answer-worth",
+                worth,
+            ],
+        ))
+    };
+    assert_eq!(worth("0.0001"), 0);
+    assert!(worth("10") > 100);
 }

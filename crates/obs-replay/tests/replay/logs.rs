@@ -375,7 +375,11 @@ fn streams_that_were_not_asked_have_first_tokens_that_were_recorded() {
     let cheap = |n: u64| {
         let mut entry = call(&format!("cheap {n}"), n * 1_000, 2 * n as u32 + 100);
         let mut attempt = attempt("cheap", "small", 700);
-        attempt.first_token_us = Some(if n % 2 == 0 { 100_000 } else { 300_000 });
+        attempt.first_token_us = Some(if n.is_multiple_of(2) {
+            100_000
+        } else {
+            300_000
+        });
         (entry.attempts, entry.stream) = (vec![attempt], true);
         entry
     };
