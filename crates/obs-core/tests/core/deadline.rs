@@ -76,3 +76,14 @@ async fn lateness_can_be_awaited() {
     child.deadline.lateness().await;
     assert_eq!(start.elapsed(), SECOND);
 }
+
+#[tokio::test(start_paused = true)]
+async fn only_a_deadline_that_others_may_join_has_to_be_asked_again() {
+    let own = Deadline::after(SECOND, SECOND);
+    assert!(own.moving().is_none());
+    let shared = own.extendable();
+    let asked = shared.moving().expect("others may join");
+    shared.extend(&Deadline::after(5 * SECOND, SECOND));
+    assert_eq!(asked.late(), shared.late());
+    assert_eq!(asked.end(), Some(Instant::now() + 6 * SECOND));
+}

@@ -5,6 +5,8 @@ use futures_util::{
 };
 use obs_core::{ChunkStream, Finish};
 use obs_router::{AskedSchema, Both, Check, Checked, InvalidSchema, Judge, Refusals, Schema, Seen};
+use proptest::prelude::*;
+use serde_json::{Value, json};
 use tokio_test::task::spawn;
 use tower::{Layer, ServiceExt};
 
@@ -218,4 +220,62 @@ async fn together_with_another_judge_the_later_commit_point_holds() {
     assert!(!goes_out(with(Checked::new(Refusals::new())), None));
     let two = Both::new(AskedSchema::new(), AskedSchema::new());
     assert!(goes_out(two, None));
+}
+
+/// A schema that may refer to itself and to five definitions, which may refer to all of them.
+fn any_schema() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(json!(true)),
+        Just(json!({"type": ["object", "array", "integer"]})),
+        Just(json!({"type": "string", "pattern": "^(?=(a+)+b)"})),
+        Just(json!({"$ref": "#"})),
+        (0..5).prop_map(|n| json!({"$ref": format!("#/$defs/{n}")})),
+    ];
+    let any = leaf.prop_recursive(3, 24, 3, |inner| {
+        let some = prop::collection::vec(inner.clone(), 1..4);
+        prop_oneof![
+            some.clone().prop_map(|all| json!({"allOf": all})),
+            some.clone().prop_map(|all| json!({"anyOf": all})),
+            some.prop_map(|all| json!({"oneOf": all, "unevaluatedProperties": false})),
+            inner.clone().prop_map(|of| json!({"not": of})),
+            inner
+                .clone()
+                .prop_map(|of| json!({"items": of, "uniqueItems": true})),
+            (inner.clone(), inner).prop_map(|(x, y)| json!({
+                "properties": {"x": x}, "additionalProperties": y
+            })),
+        ]
+    });
+    prop::collection::vec(any, 6).prop_map(|mut all| {
+        let root = all.pop().expect("six");
+        let defs: serde_json::Map<_, _> = (0..5).map(|n| n.to_string()).zip(all).collect();
+        json!({"allOf": [root], "$defs": defs})
+    })
+}
+
+fn any_answer() -> impl Strategy<Value = String> {
+    let nested = (
+        0_usize..130,
+        prop::sample::select(vec!["[", "{\"x\":", "{\"y\":", "[1,"]),
+    );
+    nested.prop_map(|(depth, open)| {
+        let close = if open.starts_with('[') { "]" } else { "}" };
+        format!(
+            "{}\"aaaaaaaaaaaaaaaa\"{}",
+            open.repeat(depth),
+            close.repeat(depth)
+        )
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Neither an overflow of the stack, nor a panic, nor a test that does not end.
+    #[test]
+    fn whatever_a_schema_refers_to_judging_by_it_ends(schema in any_schema(), answer in any_answer()) {
+        if let Ok(schema) = Schema::parse(&schema.to_string()) {
+            let _ = schema.accepts(&text(&answer));
+        }
+    }
 }
