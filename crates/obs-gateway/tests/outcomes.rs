@@ -134,6 +134,37 @@ async fn prompts_are_in_the_log_only_where_that_is_set() {
 }
 
 #[tokio::test]
+async fn answers_are_in_the_log_only_where_that_is_set_whether_plain_streamed_or_kept() {
+    for set in ["true", "false"] {
+        let log = Log::new();
+        let running = start(log.settings(&[("OBS_LOG_ANSWERS", set)])).await;
+        for stream in [false, true, true] {
+            let mut question = ask("auto", &format!("What is a swordfish? {stream}"));
+            question["stream"] = stream.into();
+            let answer = running.chat(&question).send().await.unwrap();
+            answer.bytes().await.unwrap();
+        }
+        stop(running).await;
+        let (entries, _) = log.read();
+        let texts: Vec<_> = entries.iter().flat_map(|entry| &entry.answer).collect();
+        match set {
+            "true" => {
+                assert_eq!(texts.len(), 3);
+                assert!(texts.iter().all(|text| text.contains("[simulated by")));
+                assert_eq!(texts[1], texts[2], "a hit has the text of what was kept");
+            }
+            _ => assert!(texts.is_empty() && !log.text().contains("simulated by")),
+        }
+        assert!(
+            entries
+                .iter()
+                .all(|entry| entry.prompt.as_ref().is_some_and(|p| p.pieces.is_none())),
+            "prompts have a setting of their own"
+        );
+    }
+}
+
+#[tokio::test]
 async fn feedback_is_taken_from_those_whose_call_it_was() {
     let log = Log::new();
     let running = start(log.settings(&[])).await;

@@ -70,8 +70,12 @@ impl Outcomes {
                 Some(secret) => layer.secret(secret),
                 None => layer,
             };
-            match settings.log.prompts {
+            let layer = match settings.log.prompts {
                 true => layer.prompts(),
+                false => layer,
+            };
+            match settings.log.answers {
+                true => layer.answers(),
                 false => layer,
             }
         });

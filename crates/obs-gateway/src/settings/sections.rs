@@ -109,7 +109,7 @@ pub struct Metrics {
     pub listen: Option<SocketAddr>,
 }
 
-/// What the log tells, and how, where prompts and answers are never in it; and the log of calls, where prompts are if that is said.
+/// What the log tells, and how, where prompts and answers are never in it; and the log of calls, where they are if that is said.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Log {
@@ -125,6 +125,8 @@ pub struct Log {
     pub files: u32,
     /// Whether entries have the text of prompts.
     pub prompts: bool,
+    /// Whether entries have the text of answers.
+    pub answers: bool,
 }
 
 /// How lines of the log look.

@@ -1,7 +1,7 @@
 //! How the gateway meets its callers, what it tells, and where it keeps answers.
 use super::{Scalar, parse, put, scalar, secret, unset};
 
-pub(super) const SCALARS: [Scalar; 28] = [
+pub(super) const SCALARS: [Scalar; 29] = [
     scalar(
         "server.listen",
         "127.0.0.1:8080",
@@ -138,6 +138,12 @@ pub(super) const SCALARS: [Scalar; 28] = [
         "false",
         "Whether entries have the text of prompts, for a model of words to be trained on: true or false",
         |s, v| put(&mut s.log.prompts, parse::boolean(v)),
+    ),
+    scalar(
+        "log.answers",
+        "false",
+        "Whether entries have the text of answers, for judges to look at in a replay: true or false",
+        |s, v| put(&mut s.log.answers, parse::boolean(v)),
     ),
     scalar(
         "cache.store",
