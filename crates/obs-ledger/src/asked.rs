@@ -7,10 +7,7 @@ use std::{
 use obs_core::{Call, Fingerprint, FingerprintSecret, LlmRequest, Operation};
 use tokio::time::Instant;
 
-use crate::{Entry, Piece, Prompt, SCHEMA, setup::Setup};
-
-/// Most of a prompt's or an answer's text that is kept, in bytes.
-pub const LONGEST_TEXT: usize = 256 << 10;
+use crate::{Entry, LONGEST_TEXT, Piece, Prompt, SCHEMA, setup::Setup, text::beginning};
 
 /// What is known of a call when it begins.
 #[derive(Debug)]
@@ -120,13 +117,4 @@ impl Prompt {
             ..Self::of(request)
         }
     }
-}
-
-/// Whole characters of no more than so many bytes.
-pub(crate) fn beginning(text: &str, most: usize) -> &str {
-    let mut end = text.len().min(most);
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    &text[..end]
 }

@@ -20,12 +20,12 @@ mod service;
 mod setup;
 mod shared;
 mod sink;
+mod text;
 mod told;
 mod write;
 mod writer;
 
 pub use self::{
-    asked::LONGEST_TEXT,
     entry::{Attempt, Cached, Decision, Entry, Outcome, Piece, Prompt, Role, SCHEMA, Word},
     feedback::{Feedback, Verdict},
     layer::LedgerLayer,
@@ -33,5 +33,6 @@ pub use self::{
     record::Record,
     service::{Entering, Ledgers},
     sink::Sink,
+    text::{LONGEST_TEXT, answer_text},
     writer::{LogFile, Writer, WriterStats},
 };

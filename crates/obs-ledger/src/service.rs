@@ -12,13 +12,7 @@ use obs_core::{
 use tokio::time::Instant;
 use tower_service::Service;
 
-use crate::{
-    asked::{Asked, LONGEST_TEXT, beginning},
-    setup::Setup,
-    shared::Shared,
-    told::Told,
-    write,
-};
+use crate::{asked::Asked, setup::Setup, shared::Shared, text, told::Told, write};
 
 /// The service that [`LedgerLayer`](crate::LedgerLayer) makes. Readiness is that of the service inside.
 #[derive(Clone, Debug)]
@@ -97,20 +91,10 @@ where
     }
 }
 
-impl Entering {
-    fn add(answer: &mut Option<String>, text: &str) {
-        if let Some(answer) = answer {
-            let room = LONGEST_TEXT.saturating_sub(answer.len());
-            answer.push_str(beginning(text, room));
-        }
-    }
-}
-
 impl<Res: LlmResponse> Observe<Res> for Entering {
     fn answer(&mut self, answer: &Res) {
-        let text = &mut self.answer;
-        if text.is_some() {
-            answer.visit_text(&mut |piece| Self::add(text, piece));
+        if let Some(text) = &mut self.answer {
+            answer.visit_text(&mut |piece| text::add(text, piece));
         }
     }
 
@@ -118,7 +102,9 @@ impl<Res: LlmResponse> Observe<Res> for Entering {
         if first_content {
             self.first_token = Some(Instant::now());
         }
-        Self::add(&mut self.answer, chunk.text());
+        if let Some(text) = &mut self.answer {
+            text::add(text, chunk.text());
+        }
     }
 
     fn end(&mut self, how: End<'_>) {
@@ -129,11 +115,7 @@ impl<Res: LlmResponse> Observe<Res> for Entering {
             entry.unknown_costs += 1;
             entry.baseline = None;
         }
-        entry.answer = self
-            .answer
-            .take()
-            .filter(|text| !text.is_empty())
-            .map(Into::into);
+        entry.answer = self.answer.take().and_then(text::kept);
         self.shared.record(entry);
         self.shared.settle(false);
     }
