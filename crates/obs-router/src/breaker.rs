@@ -14,6 +14,9 @@ const FAIR: Duration = Duration::from_secs(5);
 /// Longest rest that a `Retry-After` gives a route.
 const LONGEST_REST: Duration = Duration::from_secs(60);
 
+/// Rests are no longer than a year, which every clock can show.
+const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
+
 /// When a route is left out because it keeps failing.
 ///
 /// After so many failures in a row its breaker is *open*: calls go to other routes for a while. Then it is *half open*: one
@@ -21,7 +24,7 @@ const LONGEST_REST: Duration = Duration::from_secs(60);
 /// longest time. A route that asks for a rest (429 with `Retry-After`) is left out for that long, a minute at most.
 ///
 /// Failures are those that say something of the route: no connection, 5xx, overload, a refused credential of the operator's,
-/// an answer that breaks off, a silent model. A caller's own error, or a caller in a hurry, is none.
+/// an answer that breaks off, a model that is silent or falls silent. A caller's own error, or a caller in a hurry, is none.
 ///
 /// While every route that a call may take is left out, the one that was chosen is asked all the same: an answer is possible
 /// there, and nowhere else.
@@ -77,7 +80,7 @@ impl Breaker {
         }
     }
 
-    /// How long a route is left out at first, and at the longest.
+    /// How long a route is left out at first, and at the longest. More than a year is a year.
     ///
     /// # Panics
     ///
@@ -125,12 +128,22 @@ impl BreakerState {
 
 impl RouteBreaker {
     pub(crate) fn new(route: Arc<str>, settings: Option<Breaker>) -> Self {
+        let settings = settings.map(|of| Breaker {
+            rest: of.rest.min(YEAR),
+            longest: of.longest.min(YEAR),
+            ..of
+        });
         Self {
             route,
             settings,
             phase: Mutex::new(Phase::Closed { failures: 0 }),
             opened: Count::new(),
         }
+    }
+
+    /// Whether there is one.
+    pub(crate) const fn is_set(&self) -> bool {
+        self.settings.is_some()
     }
 
     /// Whether a call may take the route now. A half-open one is held for the call that asks: ask for what will be taken.
@@ -155,18 +168,18 @@ impl RouteBreaker {
     }
 
     pub(crate) fn answered(&self, took: Duration) {
-        let Some(settings) = &self.settings else {
-            return;
-        };
-        if settings.slow.is_some_and(|slow| took > slow) {
+        if self.is_slow(took) {
             return self.fail(Instant::now());
         }
-        self.close();
+        if self.settings.is_some() {
+            self.close();
+        }
     }
 
-    /// An answer has begun: the route is there again. What becomes of the answer is told later.
-    pub(crate) fn committed(&self) {
-        if self.settings.is_some() && matches!(*self.lock(), Phase::HalfOpen { .. }) {
+    /// An answer has begun after `took`: the route is there again, unless that was slow. What becomes of the answer is told later.
+    pub(crate) fn committed(&self, took: Duration) {
+        let is_half_open = || matches!(*self.lock(), Phase::HalfOpen { .. });
+        if self.settings.is_some() && !self.is_slow(took) && is_half_open() {
             self.close();
         }
     }
@@ -186,7 +199,7 @@ impl RouteBreaker {
         }
     }
 
-    /// An attempt came to no answer in time, after `took`.
+    /// An attempt came to no answer in time, after `took`, or fell silent in the middle of it.
     pub(crate) fn timed_out(&self, error: &Error, took: Duration) {
         if self.settings.is_none() {
             return;
@@ -230,6 +243,11 @@ impl RouteBreaker {
             Phase::Open { until, .. } if now < until => BreakerState::Open,
             Phase::Open { .. } | Phase::HalfOpen { .. } => BreakerState::HalfOpen,
         }
+    }
+
+    fn is_slow(&self, took: Duration) -> bool {
+        let slow = self.settings.as_ref().and_then(|of| of.slow);
+        slow.is_some_and(|slow| took > slow)
     }
 
     fn close(&self) {

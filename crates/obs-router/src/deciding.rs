@@ -28,7 +28,11 @@ impl<P, J> Setup<P, J> {
             true => self.going_on(request, context),
             false => self.decide(request, context),
         };
-        let decision = self.around(self.fitting(decision?, request), now);
+        let mut decision = self.fitting(decision?, request);
+        // What comes too late asks nobody: it must not be the one call that tries a route again.
+        if !context.deadline.is_over() {
+            decision = self.around(decision, now);
+        }
         Ok(match decision {
             (plan, _, score) if goes_on => (plan, Reason::Continued, score),
             decision => decision,

@@ -2,6 +2,7 @@
 use std::{
     fmt,
     future::Future,
+    panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
     task::{Context, Poll, ready},
 };
@@ -10,12 +11,12 @@ use obs_core::{
     Alarm, BoxError, Call, CallContext, Deadline, Elapsed, Error, LlmRequest, LlmResponse, Purpose,
 };
 use pin_project_lite::pin_project;
-use tokio::time::{Instant, Sleep};
+use tokio::time::Sleep;
 use tower_service::Service;
 
 use crate::{
     Judge, Reason, Verdict,
-    run::{After, Begun, Run, Try},
+    run::{self, After, Begun, Run, Try},
 };
 
 pin_project! {
@@ -112,15 +113,15 @@ where
                 }
                 StateProj::Trying { attempt } => {
                     let error = match attempt.poll(cx) {
-                        Poll::Ready(Ok(answer)) if run.plan.can_escalate() => {
-                            let verdict = run.setup.judge.judge(&run.call, &answer);
+                        Poll::Ready(Ok(answer)) => {
+                            let verdict = run.plan.can_escalate().then(|| run.judge(&answer));
+                            let Some(verdict) = verdict.flatten() else {
+                                this.state.set(State::Done);
+                                return Poll::Ready(Ok(run.give(answer)));
+                            };
                             let answer = Some(answer);
                             this.state.set(State::Judging { verdict, answer });
                             continue;
-                        }
-                        Poll::Ready(Ok(answer)) => {
-                            this.state.set(State::Done);
-                            return Poll::Ready(Ok(run.give(answer)));
                         }
                         Poll::Ready(Err(error)) => {
                             this.state.set(State::Done);
@@ -149,15 +150,17 @@ where
                     (Purpose::Retry, None)
                 }
                 StateProj::Judging { verdict, answer } => {
-                    let verdict = match verdict.poll(cx) {
-                        Poll::Ready(verdict) => verdict,
+                    let judging = || verdict.poll(cx);
+                    let verdict = match catch_unwind(AssertUnwindSafe(judging)) {
+                        Ok(Poll::Ready(verdict)) => verdict,
                         // An answer that nobody found unfit in time is better than none.
-                        Poll::Pending => {
+                        Ok(Poll::Pending) => {
                             ready!(this.alarm.as_mut().poll(cx, || over.end()));
                             Verdict::Accept
                         }
+                        Err(_) => run::judge_panicked(),
                     };
-                    if verdict == Verdict::Accept || !run.plan.escalate() {
+                    if verdict == Verdict::Accept || !run.escalate() {
                         let answer = answer.take().expect("judged once");
                         this.state.set(State::Done);
                         return Poll::Ready(Ok(run.give(answer)));
@@ -171,7 +174,7 @@ where
             this.state.set(State::Done);
             match reason {
                 Some(reason) => run.moved(reason),
-                None => run.began = Instant::now(),
+                None => run.again(),
             }
             let Begun {
                 attempt,

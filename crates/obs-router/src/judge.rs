@@ -34,7 +34,11 @@ pub use self::schema::{AskedSchema, InvalidSchema, Schema, SchemaStats};
 /// where the answer is not good enough.
 ///
 /// It is asked about the answers of routes that a policy chose and that have a route after them, while there is time; what it has
-/// not judged in time goes out. The cost of a rejected answer is part of what the call paid.
+/// not judged in time goes out, and so does an answer over which the judge panicked. The cost of a rejected answer is part of what the
+/// call paid.
+///
+/// A rejected answer is nobody's answer: where the routes after it are asked and fail, the call fails, with the error of the last of
+/// them. Where each of them is left out by its [`Breaker`](crate::Breaker), there is nowhere to go on to, and the answer goes out.
 ///
 /// A closure `|call: &Call<R>, answer: &Res| async { .. }` is one, with its arguments annotated; it sees the answer
 /// [complete](Commit::Complete), so that a stream is held back to its end: its caller waits for the last token before it gets the

@@ -16,6 +16,8 @@
 //! - **Nobody is hammered.** Where it is [switched on](RouterLayer::retries), a failure that may pass is [retried](Retries) on the
 //!   same route, after a pause that differs from call to call; a silent route is not. A route that keeps failing is left out by
 //!   a [`Breaker`], and tried again by single calls.
+//! - **An answer that a [`Judge`] rejects is nobody's answer**: the next better route is asked that is not left out, and what becomes of
+//!   that is what becomes of the call. Where none is there to be asked, the answer goes out all the same.
 //! - **Within the deadline of the call.** What is left of it is shared among the routes that are left, so that a silent
 //!   first route leaves time for the second. Waiting for a service to become ready is on this clock too.
 //! - **Savings are honest**: the usage of the answer at the price of the baseline, less *everything* that was paid, failed
@@ -75,6 +77,7 @@ mod deciding;
 mod decision;
 mod error;
 mod future;
+mod given;
 mod judge;
 mod layer;
 mod ledger;
@@ -84,7 +87,6 @@ mod reason;
 mod retries;
 mod route;
 mod run;
-mod saving;
 mod score;
 mod service;
 mod setup;

@@ -249,11 +249,12 @@ impl Plan {
         self.judged && self.named.is_none() && !self.goes_on && self.better() != 0
     }
 
-    /// To the next better route.
-    pub(crate) fn escalate(&mut self) -> bool {
+    /// To the next better route that admits the call.
+    pub(crate) fn escalate(&mut self, admits: impl Fn(usize) -> bool) -> bool {
         let better = self.better();
+        let mut places = (0..u64::BITS as usize).filter(|to| better & (1 << to) != 0);
+        let next = places.find(|to| admits(*to));
         self.leave();
-        let next = (better != 0).then(|| better.trailing_zeros() as usize);
         self.go(next)
     }
 

@@ -1,5 +1,9 @@
 //! What of a call outlasts its attempts.
-use std::{sync::Arc, time::Duration};
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    time::Duration,
+};
 
 use obs_core::{
     BoxError, Call, CallContext, Commit, Committed, Deadline, Decided, Elapsed, Error, ErrorKind,
@@ -10,7 +14,7 @@ use tower::util::{Oneshot, ServiceExt};
 use tower_service::Service;
 
 use crate::{
-    BreakerState, Judge, Reason, ledger::Entry, plan::Plan, retries::Tries, saving::Saving,
+    BreakerState, Judge, Reason, Verdict, given::Given, ledger::Entry, plan::Plan, retries::Tries,
     setup::Setup,
 };
 
@@ -118,6 +122,25 @@ where
             .with(|report| report.decisions.push(decided));
     }
 
+    /// The pause is over, and the same route is asked again.
+    pub(crate) fn again(&mut self) {
+        self.began = Instant::now();
+        self.setup.counts.ledger.retried(self.plan.at());
+    }
+
+    /// The verdict to come; `None`: the judge panicked.
+    pub(crate) fn judge(&self, answer: &S::Response) -> Option<J::Future> {
+        let judge = || self.setup.judge.judge(&self.call, answer);
+        let verdict = catch_unwind(AssertUnwindSafe(judge));
+        verdict.map_err(|_| judge_panicked()).ok()
+    }
+
+    /// The answer was found unfit. `false`: no better route is left, or all that are left are left out.
+    pub(crate) fn escalate(&mut self) -> bool {
+        let (ledger, now) = (&self.setup.counts.ledger, Instant::now());
+        self.plan.escalate(|to| ledger.breaker(to).admits(now))
+    }
+
     /// What becomes of the call after this failure: the same route after a pause, another one, or an end.
     pub(crate) fn after(&mut self, error: &Error, over: &Deadline) -> After {
         let (at, now) = (self.plan.at(), Instant::now());
@@ -144,7 +167,6 @@ where
                 &self.setup.chance,
             )
         {
-            ledger.retried(at);
             return After::Again(pause);
         }
         if let (ErrorKind::RateLimited, Some(time)) = (error.kind(), error.retry_after()) {
@@ -179,12 +201,19 @@ where
     /// Gives an answer out, watched to its end.
     pub(crate) fn give(&mut self, answer: S::Response) -> S::Response {
         self.settle();
-        self.setup.counts.ledger.breaker(self.plan.at()).committed();
-        if !self.measures {
+        let (at, ledger) = (self.plan.at(), &self.setup.counts.ledger);
+        let breaker = ledger.breaker(at);
+        breaker.committed(Instant::now().saturating_duration_since(self.began));
+        let journal = self.measures.then(|| self.call.context.journal.clone());
+        if journal.is_none() && !breaker.is_set() {
             return answer;
         }
-        let ledger = self.setup.counts.ledger.clone();
-        let saving = Saving::of(self.call.context.journal.clone(), ledger, self.plan.at());
-        observe_answer(answer, saving)
+        observe_answer(answer, Given::of(journal, ledger.clone(), at))
     }
+}
+
+/// An answer is not to be lost by a fault of those who look at it.
+pub(crate) fn judge_panicked() -> Verdict {
+    tracing::warn!("the judge panicked; the answer goes out");
+    Verdict::Accept
 }

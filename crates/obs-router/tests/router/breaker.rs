@@ -1,7 +1,7 @@
 //! Routes that keep failing are left out.
 use std::time::Duration;
 
-use obs_core::{Call, Deadline, Elapsed, Error, ErrorKind, Limit};
+use obs_core::{Call, ChunkStream, Deadline, Elapsed, Error, ErrorKind, Limit};
 use obs_metrics::Metrics;
 use obs_router::{Breaker, BreakerState, Policy, Reason, Retries, Route, RouterLayer};
 use tokio::time::{Instant, advance};
@@ -322,6 +322,66 @@ async fn a_probe_that_streams_closes_it_with_its_first_content() {
         .unwrap();
     assert_eq!(state(&layer), BreakerState::Closed);
     drop(answer);
+}
+
+/// Its beginning is all that a probe shows of a route for a long time.
+#[tokio::test(start_paused = true)]
+async fn a_probe_that_streams_and_is_slow_does_not_close_it() {
+    let layer = layer(Breaker::new(1).slow(S));
+    call(&layer, &[down()]).await;
+    advance(5 * S).await;
+    let slow = stream(vec![(2_000, Ok(Tok::Word("a"))), (0, Ok(Tok::Stop))]);
+    let answer = run(&layer, &script([(0, Ok(slow))]), ask_streamed())
+        .await
+        .unwrap();
+    assert_eq!(state(&layer), BreakerState::HalfOpen);
+    answer.drain().await;
+    advance(9 * S).await;
+    assert!(opened(&layer), "for twice as long");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_that_falls_silent_after_its_beginning_is_a_failure() {
+    for (limit, counts) in [
+        (Limit::Idle, true),
+        (Limit::FirstToken, true),
+        (Limit::Attempt, false),
+        (Limit::Deadline, false),
+        (Limit::Total, false),
+    ] {
+        let layer = layer(Breaker::new(1));
+        let end = Elapsed::error(limit, 20 * S, Duration::ZERO);
+        let chunks = [Ok(Tok::Word("a")), Err(end)];
+        let chunks = ChunkStream::new(futures_util::stream::iter(chunks));
+        let script = script([(0, Ok(Reply::Stream(chunks)))]);
+        let answer = run(&layer, &script, ask_streamed());
+        let items = answer.await.unwrap().drain().await;
+        assert_eq!(items.last(), Some(&Err(ErrorKind::Timeout)));
+        assert_eq!(opened(&layer), counts, "{limit:?}");
+    }
+}
+
+/// Calls that come too late are many while a provider is down.
+#[tokio::test(start_paused = true)]
+async fn a_call_that_is_over_when_it_comes_is_no_probe() {
+    let layer = layer(Breaker::new(1));
+    call(&layer, &[down()]).await;
+    advance(5 * S).await;
+    let late = ask().deadline(Deadline::at(Instant::now()));
+    run(&layer, &script([]), late).await.unwrap_err();
+    assert_eq!(call(&layer, &[]).await, ["small"]);
+    assert_eq!(state(&layer), BreakerState::Closed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rest_may_be_longer_than_any_clock_shows() {
+    let layer = layer(Breaker::new(1).rests(Duration::MAX, Duration::MAX));
+    call(&layer, &[down()]).await;
+    advance(1_000 * S).await;
+    assert!(opened(&layer));
+    advance(365 * 24 * 3600 * S).await;
+    assert_eq!(call(&layer, &[down()]).await, ["small", "big"]);
+    assert!(opened(&layer));
 }
 
 #[tokio::test(start_paused = true)]

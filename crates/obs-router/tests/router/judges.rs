@@ -1,7 +1,7 @@
 //! Answers that a judge looks at.
 use obs_core::{Call, Commit, Deadline, ErrorKind, LlmChunk, Purpose};
 use obs_metrics::Metrics;
-use obs_router::{Judge, Route, RouterLayer, Verdict};
+use obs_router::{Breaker, Judge, Route, RouterLayer, Verdict};
 use tokio::time::{Instant, sleep};
 
 use crate::support::*;
@@ -130,6 +130,75 @@ async fn what_is_not_judged_in_time_goes_out() {
     let script = script([(1_000, Ok(whole("a")))]);
     assert_eq!(run(&layer, &script, call).await.unwrap().text(), "a");
     assert_eq!(start.elapsed(), 5 * S);
+}
+
+/// Neither the call nor its answer is lost by it.
+#[tokio::test(start_paused = true)]
+async fn the_answer_goes_out_where_the_judge_panics() {
+    fn at_once(_: &Call<Ask>, _: &Reply) -> std::future::Ready<Verdict> {
+        panic!("at once")
+    }
+    async fn panics() -> Verdict {
+        sleep(S).await;
+        panic!("later")
+    }
+    let later = |_: &Call<Ask>, _: &Reply| panics();
+    let (layer, start) = (cheap_first(), Instant::now());
+    for call in [ask(), ask_streamed()] {
+        let answer = || match call.request.stream {
+            true => script([(0, Ok(good()))]),
+            false => script([(0, Ok(whole("a")))]),
+        };
+        let copy = || Call::new(call.request.clone());
+        let first = run(&layer.judged_by(at_once), &answer(), copy()).await;
+        let second = run(&layer.judged_by(later), &answer(), copy()).await;
+        for answer in [first, second] {
+            match answer.expect("an answer") {
+                Reply::Whole(text, _) => assert_eq!(text, "a"),
+                stream => assert_eq!(stream.drain().await.len(), 4),
+            }
+        }
+    }
+    assert_eq!(start.elapsed().as_secs(), 2);
+    let stats = layer.stats();
+    assert_eq!(
+        (stats.calls(), stats.route("cheap").unwrap().errors),
+        (4, 0)
+    );
+}
+
+/// Nobody is hammered, and an answer that is there is better than none that could come.
+#[tokio::test(start_paused = true)]
+async fn a_better_route_that_is_left_out_is_passed_over() {
+    let routes = ["a", "b", "c"].map(|name| Route::new(name).model(name));
+    let choose = |_: &Ask, context: &obs_core::CallContext| match context.tenant.as_deref() {
+        Some("b") => "b",
+        Some("c") => "c",
+        _ => "a",
+    };
+    let layer = RouterLayer::new(choose, routes).metrics(&Metrics::disabled());
+    let layer = layer.breaker(Breaker::new(1)).judge(wants("good"));
+    let down = |route| {
+        let (layer, call) = (layer.clone(), ask().tenant(route));
+        async move {
+            let script = script([(0, Err(bad(ErrorKind::Overloaded))), (0, Ok(whole("good")))]);
+            run(&layer, &script, call).await.unwrap();
+        }
+    };
+    down("b").await;
+    let call = ask();
+    let journal = call.journal();
+    let answers = script([(0, Ok(whole("bad"))), (0, Ok(whole("good")))]);
+    assert_eq!(run(&layer, &answers, call).await.unwrap().text(), "good");
+    assert_eq!(outcomes(&journal)[1].0, "c");
+    // With both of them left out there is nowhere to go on to.
+    down("c").await;
+    let call = ask();
+    let journal = call.journal();
+    let answers = script([(0, Ok(whole("bad")))]);
+    assert_eq!(run(&layer, &answers, call).await.unwrap().text(), "bad");
+    assert!(journal.read().chosen().is_some());
+    assert_eq!(decisions(&journal), [("a".into(), "caller")]);
 }
 
 /// One from another crate, beside the closures.
