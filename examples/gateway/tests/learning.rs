@@ -245,21 +245,28 @@ fn another_gateways_log_becomes_a_log_of_calls() {
         "response": {"model": "gpt-4o-mini", "usage": {"prompt_tokens": 10, "completion_tokens": 20}},
         "latency_ms": 12.5, "timestamp": 1_795_428_000, "feedback": "good",
     });
-    fs::write(dir.path().join("other.jsonl"), format!("{line}\nno json\n")).unwrap();
+    let mut rated = line.clone();
+    rated["feedback"] = json!("meh");
+    let lines = format!("{line}\nno json\n{rated}\n");
+    fs::write(dir.path().join("other.jsonl"), lines).unwrap();
     let imported = gateway(&dir, &["import", "other.jsonl"]);
     let out = done(&imported);
     assert_eq!(
         out.lines().count(),
-        2,
-        "the call, and what was said of it: {out}"
+        3,
+        "two calls, and what was said of the first: {out}"
     );
     assert!(
         out.contains("\"call\":\"chat-1\"") && !out.contains("swordfish"),
         "{out}"
     );
     let err = text(&imported.stderr);
-    assert!(
-        err.contains("line 2") && err.contains("1 calls imported, 1 lines passed over"),
-        "{err}"
-    );
+    for told in [
+        "line 2",
+        "line 3: \"meh\" is no judgement",
+        "2 calls imported, 1 lines passed over",
+        "1 judgements could not be read",
+    ] {
+        assert!(err.contains(told), "{err}");
+    }
 }

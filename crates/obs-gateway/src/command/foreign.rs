@@ -4,29 +4,41 @@
 //! (`response`, `output`, `completion`; in the form of batches with a `body` inside), a time, a latency, a name, and a judgement. A line
 //! with a `prompt` and the `quality` of the answers of several routes is a call that was judged on each of them.
 mod fields;
+mod form;
+mod said;
 
-use bytes::Bytes;
-use obs_core::{Fingerprint, LlmRequest, PriceTable, Purpose, Role, Usage};
-use obs_ledger::{Attempt, Entry, Feedback, Outcome, Prompt, Record, SCHEMA, Verdict};
-use obs_openai::{ChatRequest, EmbeddingRequest};
+use obs_core::{Fingerprint, LlmRequest, LlmResponse, PriceTable, Purpose, Role};
+use obs_ledger::{Attempt, Entry, Feedback, Outcome, Prompt, Record, SCHEMA, answer_text};
 use serde_json::Value;
 
-use self::fields::{
-    JUDGED, Line, NAMES, RESPONSES, field, flat, latency, object, prompt, text, time,
+use self::{
+    fields::{Line, NAMES, RESPONSES, field, flat, latency, object, prompt, text, time},
+    form::{Exchange, Form},
 };
 
 /// Reads lines of another gateway's log.
 pub(super) struct Foreign {
     pub(super) prices: PriceTable,
+    /// Whether the text of prompts is kept.
     pub(super) prompts: bool,
+    /// Whether the text of answers is kept.
+    pub(super) answers: bool,
+}
+
+/// What was read of a line.
+pub(super) struct Read {
+    /// A call, and what was said of it.
+    pub(super) records: Vec<Record>,
+    /// What is wrong with what was said of it, where that could not be read.
+    pub(super) unclear: Option<String>,
 }
 
 /// A prompt alone.
 struct Text<'a>(&'a str);
 
 impl Foreign {
-    /// The call of a line, and what was said of it.
-    pub(super) fn records(&self, line: &[u8], number: u64) -> Result<Vec<Record>, String> {
+    /// The call of a line. The error says what is no such line.
+    pub(super) fn read(&self, line: &[u8], number: u64) -> Result<Read, String> {
         let line: Line = serde_json::from_slice(line).map_err(|error| error.to_string())?;
         let mut entry = Entry {
             v: SCHEMA,
@@ -39,24 +51,36 @@ impl Foreign {
             ..Entry::default()
         };
         if let (Some(prompt), Some(quality)) = (prompt(&line), field(&line, &["quality"])) {
-            let quality = quality.as_object().ok_or("quality is no object")?;
-            entry.prompt = Some(self.prompt(&Text(prompt)));
-            entry.operation = "chat".into();
-            let call = entry.call.clone();
-            let mut records = vec![entry.into()];
-            for (route, score) in quality {
-                let score = score.as_f64().ok_or("a quality is no number")?;
-                let mut feedback = Feedback::new(call.clone(), score as f32);
-                feedback.route = Some(route.as_str().into());
-                records.push(feedback.into());
-            }
-            return Ok(records);
+            return self.judged(entry, prompt, quality);
         }
         self.call(&line, &mut entry)?;
-        let judged = judged(&line, &entry);
+        let (said, unclear) = match said::feedback(&line, &entry) {
+            Ok(said) => (said, None),
+            Err(problem) => (None, Some(problem)),
+        };
         let mut records = vec![entry.into()];
-        records.extend(judged.map(Record::from));
-        Ok(records)
+        records.extend(said.map(Record::from));
+        Ok(Read { records, unclear })
+    }
+
+    /// A prompt of which the answers of several routes were judged.
+    fn judged(&self, mut entry: Entry, prompt: &str, quality: &Value) -> Result<Read, String> {
+        let quality = quality.as_object().ok_or("quality is no object")?;
+        entry.prompt = Some(self.prompt(&Text(prompt)));
+        entry.operation = "chat".into();
+        let call = entry.call.clone();
+        let mut records = vec![entry.into()];
+        for (route, score) in quality {
+            let score =
+                said::score(score).map_err(|problem| format!("quality: {route}: {problem}"))?;
+            let mut feedback = Feedback::new(call.clone(), score);
+            feedback.route = Some(route.as_str().into());
+            records.push(feedback.into());
+        }
+        Ok(Read {
+            records,
+            unclear: None,
+        })
     }
 
     fn call(&self, line: &Line, entry: &mut Entry) -> Result<(), String> {
@@ -70,23 +94,31 @@ impl Foreign {
         };
         let tenant =
             text(line, &["user", "user_id", "tenant"]).or_else(|| text(request, &["user"]));
-        entry.tenant = tenant.map(|name| hash("tenant", &[&name]).into());
-        let body = Bytes::from(Value::Object(request.clone()).to_string());
-        if request.contains_key("messages") {
-            let read = ChatRequest::parse(body).map_err(|error| error.to_string())?;
-            self.asked(&read, entry);
-        } else if request.contains_key("input") {
-            let read = EmbeddingRequest::parse(body).map_err(|error| error.to_string())?;
-            self.asked(&read, entry);
-        } else {
-            return Err("there is no request with `messages` or `input`".into());
+        entry.tenant = tenant.map(|name| tenant_hash(&name).into());
+        if entry.time == 0 {
+            entry.time = time(&response)?.unwrap_or_default();
         }
-        self.answered(line, &response, entry)
+        let status = field(line, &["status", "status_code"]).and_then(Value::as_u64);
+        let failed = response.get("error").is_some_and(|error| !error.is_null());
+        entry.outcome = match failed || status.is_some_and(|status| status >= 400) {
+            true => Outcome::Failed,
+            false => Outcome::Answered,
+        };
+        entry.latency_us = latency(line).unwrap_or_default();
+        entry.route = text(line, &["route"]).map(Into::into);
+        Form::of(request, &response)?.read(
+            request,
+            &response,
+            Taken {
+                by: self,
+                into: entry,
+            },
+        )
     }
 
-    fn asked(&self, request: &impl LlmRequest, entry: &mut Entry) {
+    fn asked(&self, request: &impl LlmRequest, format: &'static str, entry: &mut Entry) {
         entry.operation = request.operation().as_str().into();
-        entry.format = Some("openai".into());
+        entry.format = Some(format.into());
         entry.model = request.model().into();
         entry.stream = request.streams();
         entry.uncacheable = !request.cacheable();
@@ -99,22 +131,17 @@ impl Foreign {
         entry.key = Some(short(&key).into());
     }
 
-    fn answered(&self, line: &Line, response: &Line, entry: &mut Entry) -> Result<(), String> {
-        let status = field(line, &["status", "status_code"]).and_then(Value::as_u64);
-        let failed = response.get("error").is_some_and(|error| !error.is_null());
-        entry.outcome = match failed || status.is_some_and(|status| status >= 400) {
-            true => Outcome::Failed,
-            false => Outcome::Answered,
-        };
-        entry.latency_us = latency(line).unwrap_or_default();
-        let answered = text(response, &["model"]).unwrap_or_else(|| entry.model.to_string());
-        let usage = response.get("usage").and_then(usage);
+    fn answered(&self, answer: &impl LlmResponse, entry: &mut Entry) {
+        let answered = answer.model().unwrap_or(&entry.model).to_owned();
+        let usage = answer.usage();
         let cost = usage.and_then(|usage| {
             let of = |model: &str| self.prices.cost(None, model, &usage);
             of(&answered).or_else(|| of(&entry.model))
         });
-        let route = text(line, &["route"]);
-        entry.route = Some(route.unwrap_or_else(|| answered.clone()).into());
+        entry.route.get_or_insert_with(|| answered.as_str().into());
+        if self.answers {
+            entry.answer = answer_text(answer);
+        }
         let is_answered = entry.outcome == Outcome::Answered;
         entry.paid = cost.unwrap_or_default();
         entry.unknown_costs = u32::from(cost.is_none());
@@ -131,10 +158,6 @@ impl Foreign {
             outcome: Some(entry.outcome),
             ..Attempt::default()
         });
-        if entry.time == 0 {
-            entry.time = time(response)?.unwrap_or_default();
-        }
-        Ok(())
     }
 
     fn prompt(&self, request: &impl LlmRequest) -> Prompt {
@@ -142,6 +165,19 @@ impl Foreign {
             true => Prompt::with_text(request),
             false => Prompt::of(request),
         }
+    }
+}
+
+/// Where what was asked and answered goes.
+struct Taken<'a> {
+    by: &'a Foreign,
+    into: &'a mut Entry,
+}
+
+impl Exchange for Taken<'_> {
+    fn take(self, format: &'static str, request: &impl LlmRequest, answer: &impl LlmResponse) {
+        self.by.asked(request, format, self.into);
+        self.by.answered(answer, self.into);
     }
 }
 
@@ -161,50 +197,10 @@ impl LlmRequest for Text<'_> {
     }
 }
 
-fn usage(value: &Value) -> Option<Usage> {
-    let count = |names: &[&str]| names.iter().find_map(|name| value.pointer(name)?.as_u64());
-    Some(Usage {
-        input: count(&["/prompt_tokens", "/input_tokens"])?,
-        cached_input: count(&["/prompt_tokens_details/cached_tokens"]).unwrap_or_default(),
-        output: count(&["/completion_tokens", "/output_tokens"]).unwrap_or_default(),
-        reasoning: count(&["/completion_tokens_details/reasoning_tokens"]).unwrap_or_default(),
-        ..Usage::default()
-    })
-}
-
-/// What was said of the answer.
-fn judged(line: &Line, entry: &Entry) -> Option<Feedback> {
-    let said = field(line, JUDGED)?;
-    let said = match said {
-        Value::Object(inner) => field(inner, &["score", "verdict", "rating"])?,
-        other => other,
-    };
-    let mut feedback = Feedback {
-        v: SCHEMA,
-        feedback: entry.call.clone(),
-        time: entry.time,
-        ..Feedback::default()
-    };
-    match said {
-        Value::Bool(good) => feedback.score = Some(f32::from(u8::from(*good))),
-        Value::String(word) => {
-            feedback.verdict = Some(match word.as_str() {
-                "good" | "up" | "thumbs_up" | "positive" => Verdict::Good,
-                "bad" | "down" | "thumbs_down" | "negative" => Verdict::Bad,
-                _ => return None,
-            });
-        }
-        score => feedback.score = Some(score.as_f64()? as f32),
-    }
-    feedback.quality().is_some().then_some(feedback)
-}
-
-fn hash(of: &str, fields: &[&str]) -> String {
+fn tenant_hash(name: &str) -> String {
     let mut hash = Fingerprint::new();
-    hash.field("of", of.as_bytes());
-    for field in fields {
-        hash.field("field", field.as_bytes());
-    }
+    hash.field("of", b"tenant");
+    hash.field("field", name.as_bytes());
     short(&hash)
 }
 
@@ -220,12 +216,17 @@ mod tests {
 
     use super::*;
 
-    fn records(line: &Value) -> Result<Vec<Record>, String> {
+    fn read(line: &Value) -> Result<Read, String> {
         let foreign = Foreign {
             prices: PriceTable::bundled(),
             prompts: false,
+            answers: true,
         };
-        foreign.records(line.to_string().as_bytes(), 7)
+        foreign.read(line.to_string().as_bytes(), 7)
+    }
+
+    fn records(line: &Value) -> Result<Vec<Record>, String> {
+        read(line).map(|read| read.records)
     }
 
     fn entry(line: &Value) -> Entry {
@@ -314,25 +315,48 @@ mod tests {
     }
 
     #[test]
-    fn judgements_become_feedback() {
-        for (said, quality) in [
-            (json!({"feedback": {"verdict": "bad"}}), 0.0),
-            (json!({"feedback": "thumbs_up"}), 1.0),
-            (json!({"score": 0.25}), 0.25),
-            (json!({"rating": true}), 1.0),
+    fn what_was_answered_is_read_as_its_format_has_it() {
+        let user = json!([{"role": "user", "content": "hello"}]);
+        let responses = json!({
+            "request": {"model": "gpt-4o-mini", "input": "hello"},
+            "response": {"object": "response", "model": "gpt-4o-mini", "status": "completed",
+                "output": [{"type": "message", "content": [{"type": "output_text", "text": "hi"}]}],
+                "usage": {"input_tokens": 10, "output_tokens": 2, "output_tokens_details": {"reasoning_tokens": 1}}},
+        });
+        let chat = json!({
+            "request": {"model": "gpt-4o-mini", "messages": user},
+            "response": {"model": "gpt-4o-mini", "choices": [{"message": {"content": "hi"}, "finish_reason": "stop"}],
+                "usage": {"prompt_tokens": 10, "completion_tokens": 2}},
+        });
+        let messages = json!({
+            "request": {"model": "claude-sonnet-4-5", "max_tokens": 9, "messages": user},
+            "response": {"type": "message", "model": "claude-sonnet-4-5", "content": [{"type": "text", "text": "hi"}],
+                "usage": {"input_tokens": 3, "cache_read_input_tokens": 7, "output_tokens": 2}},
+        });
+        let embeddings = json!({
+            "request": {"model": "text-embedding-3-small", "input": "hello"},
+            "response": {"object": "list", "data": [], "usage": {"prompt_tokens": 10, "total_tokens": 10}},
+        });
+        for (line, operation, format, answer, counted) in [
+            (responses, "chat", "openai", Some("hi"), (10, 0, 2)),
+            (chat, "chat", "openai", Some("hi"), (10, 0, 2)),
+            (messages, "chat", "anthropic", Some("hi"), (10, 7, 2)),
+            (embeddings, "embeddings", "openai", None, (10, 0, 0)),
         ] {
-            let mut line = json!({"request": {"model": "m", "messages": [{"role": "user", "content": "a"}]}, "response": {}, "id": "x"});
-            line.as_object_mut()
-                .unwrap()
-                .extend(said.as_object().unwrap().clone());
-            let records = records(&line).unwrap();
-            let Record::Feedback(feedback) = &records[1] else {
-                panic!("{records:?}");
-            };
+            let entry = entry(&line);
             assert_eq!(
-                (&*feedback.feedback, feedback.quality()),
-                ("x", Some(quality))
+                (&*entry.operation, entry.format.as_deref()),
+                (operation, Some(format)),
+                "{line}"
             );
+            assert_eq!(entry.answer.as_deref(), answer, "{line}");
+            let usage = entry.attempts[0].usage.unwrap();
+            assert_eq!(
+                (usage.input, usage.cached_input, usage.output),
+                counted,
+                "{line}"
+            );
+            assert_eq!(entry.prompt.unwrap().bytes, 5, "{line}");
         }
     }
 
@@ -355,8 +379,9 @@ mod tests {
             json!({"request": {"model": "m", "messages": []}}),
             json!({"request": {"model": "m"}, "response": {}}),
             json!({"prompt": "a", "quality": 3}),
+            json!({"prompt": "a", "quality": {"weak": 3}}),
         ] {
-            assert!(records(&line).is_err(), "{line}");
+            assert!(read(&line).is_err(), "{line}");
         }
     }
 }
