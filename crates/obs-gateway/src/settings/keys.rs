@@ -6,8 +6,8 @@ use obs_core::Usd;
 use super::{
     Problems, VirtualKey,
     document::{self, Entry, Node, Value},
+    items::{Field, items, put, text},
     parse,
-    providers::{Field, items, put, text},
 };
 
 /// What every hash begins with: it says how it was made.

@@ -8,7 +8,7 @@ use super::{
     document::{self, Entry, Node, Value, place},
     implied, keys, money, print,
     problem::did_you_mean,
-    providers,
+    providers, routes,
     secret::mask_url,
     table::{self, SCALARS},
 };
@@ -258,7 +258,7 @@ impl Load<'_> {
         }
         match list("routes") {
             Some(node) => {
-                let routes = providers::routes(file, node, &mut self.problems);
+                let routes = routes::routes(file, node, &mut self.problems);
                 check::routes(&routes, &self.settings.providers, &mut self.problems);
                 self.settings.routes = routes.into_iter().map(|(_, route)| route).collect();
                 for name in ["router.cheap_model", "router.premium_model"] {
