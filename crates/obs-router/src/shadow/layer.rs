@@ -32,6 +32,8 @@ const LIMIT: Duration = Duration::from_secs(120);
 ///
 /// Readiness is passed through. Dropping the caller's call does not end its comparison.
 ///
+/// All services of one layer and of its clones count together; a setter makes a layer that counts for itself.
+///
 /// | metric | type | labels | counts |
 /// |---|---|---|---|
 /// | `router_shadow_comparisons_total` | counter | result | `compared`, `failed`, `unaffordable`, `crowded` |
@@ -44,7 +46,8 @@ pub struct ShadowLayer<C> {
     chance: Chance,
     #[cfg(feature = "budget")]
     budget: Option<(Budgets, &'static str)>,
-    metrics: Metrics,
+    /// `None`: those of the process, asked for when the first service is made.
+    metrics: Option<Metrics>,
     ledger: Arc<OnceLock<Arc<Ledger>>>,
 }
 
@@ -62,7 +65,7 @@ impl<C> ShadowLayer<C> {
             chance: Chance::default(),
             #[cfg(feature = "budget")]
             budget: None,
-            metrics: Metrics::global(),
+            metrics: None,
             ledger: Arc::default(),
         }
     }
@@ -79,7 +82,7 @@ impl<C> ShadowLayer<C> {
             "a share is from 0 to 1, not {share}"
         );
         self.share = share;
-        self
+        self.counting_for_itself()
     }
 
     /// How long one of the two answers may take: 120 s unless told.
@@ -91,7 +94,7 @@ impl<C> ShadowLayer<C> {
     pub fn limit(mut self, limit: Duration) -> Self {
         assert!(!limit.is_zero(), "a limit of zero lets nothing through");
         self.limit = limit;
-        self
+        self.counting_for_itself()
     }
 
     /// Compares while this budget has something left, and charges it. Make it [`with_shadows`](obs_budget::Builder::with_shadows).
@@ -99,21 +102,21 @@ impl<C> ShadowLayer<C> {
     #[must_use]
     pub fn budget(mut self, budgets: Budgets, name: &'static str) -> Self {
         self.budget = Some((budgets, name));
-        self
+        self.counting_for_itself()
     }
 
     /// Where a number from 0 to 1 comes from that a call is drawn by, in place of chance.
     #[must_use]
     pub fn random(mut self, draw: impl Fn() -> f64 + Send + Sync + 'static) -> Self {
         self.chance = Chance::new(draw);
-        self
+        self.counting_for_itself()
     }
 
-    /// Where metrics are shown, in place of those of the process.
+    /// Shows what it counts through these metrics, and not through [`Metrics::global`].
     #[must_use]
     pub fn metrics(mut self, metrics: &Metrics) -> Self {
-        self.metrics = metrics.clone();
-        self
+        self.metrics = Some(metrics.clone());
+        self.counting_for_itself()
     }
 
     /// What became of comparisons, under all services of this layer.
@@ -124,13 +127,19 @@ impl<C> ShadowLayer<C> {
             .map(|ledger| ledger.stats())
             .unwrap_or_default()
     }
+
+    fn counting_for_itself(mut self) -> Self {
+        self.ledger = Arc::default();
+        self
+    }
 }
 
 impl<S, C> Layer<S> for ShadowLayer<C> {
     type Service = Shadow<S, C>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        let ledger = self.ledger.get_or_init(|| Ledger::new(&self.metrics));
+        let metrics = || self.metrics.clone().unwrap_or_else(Metrics::global);
+        let ledger = self.ledger.get_or_init(|| Ledger::new(&metrics()));
         let shared = Shared {
             routes: self.routes.clone(),
             background: self.background.clone(),

@@ -10,7 +10,7 @@ use opentelemetry::KeyValue;
 pub struct ShadowStats {
     /// Both routes answered, and the answers were handed on.
     pub compared: u64,
-    /// A route did not answer in time, or without an error, or its answer shows no text.
+    /// A route did not answer in time, or not without an error or a panic, or its answer shows no text.
     pub failed: u64,
     /// They were not made, since their budget was spent.
     pub unaffordable: u64,
@@ -20,13 +20,20 @@ pub struct ShadowStats {
 
 #[derive(Debug, Default)]
 pub(super) struct Ledger {
-    pub(super) compared: Count,
-    pub(super) failed: Count,
+    compared: Count,
+    failed: Count,
     pub(super) unaffordable: Count,
     pub(super) crowded: Count,
 }
 
+/// One comparison in the ledger. Dropped without both answers, it has failed.
+pub(super) struct Entry(Option<Arc<Ledger>>);
+
 impl Ledger {
+    pub(super) fn open(self: &Arc<Self>) -> Entry {
+        Entry(Some(self.clone()))
+    }
+
     pub(super) fn new(metrics: &Metrics) -> Arc<Self> {
         let ledger = Arc::new(Self::default());
         let of = ledger.clone();
@@ -51,6 +58,23 @@ impl Ledger {
             failed: self.failed.get(),
             unaffordable: self.unaffordable.get(),
             crowded: self.crowded.get(),
+        }
+    }
+}
+
+impl Entry {
+    /// Both answers are there.
+    pub(super) fn compared(mut self) {
+        if let Some(ledger) = self.0.take() {
+            ledger.compared.inc();
+        }
+    }
+}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        if let Some(ledger) = &self.0 {
+            ledger.failed.inc();
         }
     }
 }

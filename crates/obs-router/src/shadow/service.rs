@@ -111,11 +111,11 @@ impl<C> Shared<C> {
             let better = self.ask(better, service, &request, &context).await?;
             Some((cheap, better))
         };
+        let entry = self.ledger.open();
         let Some((cheap, better)) = both.await else {
-            self.ledger.failed.inc();
             return;
         };
-        self.ledger.compared.inc();
+        entry.compared();
         let comparison = Comparison {
             request,
             context,

@@ -244,6 +244,31 @@ async fn what_shows_nothing_of_itself_is_accepted() {
 }
 
 #[tokio::test]
+async fn a_stream_of_which_only_its_content_is_known_is_accepted_and_an_empty_one_is_not() {
+    // Whoever says that chunks have content, and shows neither text nor a reason to end.
+    for (words, expected) in [(vec![Word::Hidden], 1), (vec![], 2), (vec![Word::Used], 2)] {
+        let layer = layer().judge(Checked::new(Refusals::new()));
+        let call = ask();
+        let context = call.context.clone();
+        let answers = [chunks(words), Answer::Whole("Lima.")];
+        assert!(layer.layer(model(answers)).oneshot(call).await.is_ok());
+        assert_eq!(asked(&context).len(), expected);
+    }
+}
+
+#[tokio::test]
+async fn the_margin_of_a_whole_answer_is_what_it_tells() {
+    for (margin, expected) in [(1.5, 1), (1.4, 2)] {
+        let layer = layer().judge(Checked::new(Margin::at_least(1.5)));
+        let call = ask();
+        let context = call.context.clone();
+        let answers = [Answer::Sure("Lima.", margin), Answer::Whole("Lima.")];
+        assert!(layer.layer(model(answers)).oneshot(call).await.is_ok());
+        assert_eq!(asked(&context).len(), expected, "{margin}");
+    }
+}
+
+#[tokio::test]
 async fn the_second_of_two_judges_is_asked_where_the_first_accepts() {
     use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
     static ASKED: AtomicUsize = AtomicUsize::new(0);

@@ -37,6 +37,7 @@ fn models()
                 Ok(Answer::Whole("large"))
             }
             "mute" => Ok(Answer::Blank),
+            "broken" => panic!("a fault of the model's client"),
             _ => std::future::pending().await,
         }
     }))
@@ -190,6 +191,35 @@ async fn what_does_not_answer_in_time_has_failed() {
         };
         assert_eq!((&*last.asked, last.outcome), (better, Some(outcome)));
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_panics_has_failed() {
+    let (seen, background) = (Seen::default(), Background::new(1));
+    let shadow = of_route(&seen, &background, "broken");
+    let service = layer().layer(shadow.layer(models()));
+    for failed in 1..=2 {
+        assert!(service.clone().oneshot(ask()).await.is_ok());
+        sleep(Duration::from_secs(10)).await;
+        assert_eq!(shadow.stats(), stats(|of| of.failed = failed));
+    }
+    assert!(background.drain(LONG).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_setter_makes_a_layer_that_counts_for_itself() {
+    let (seen, background) = (Seen::default(), Background::new(4));
+    let shadow = shadow(&seen, &background);
+    let service = layer().layer(shadow.clone().layer(models()));
+    assert!(service.oneshot(ask()).await.is_ok());
+    let other = shadow.clone().metrics(&Metrics::disabled());
+    let another = shadow.clone().limit(LONG).share(0.5).random(|| 0.0);
+    assert!(background.drain(LONG).await);
+    assert_eq!(shadow.stats(), stats(|of| of.compared = 1));
+    assert_eq!(
+        (other.stats(), another.stats()),
+        (ShadowStats::default(), ShadowStats::default())
+    );
 }
 
 #[tokio::test(start_paused = true)]

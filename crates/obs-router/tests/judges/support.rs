@@ -33,6 +33,8 @@ impl LlmRequest for Ask {
 #[derive(Debug)]
 pub(crate) enum Answer {
     Whole(&'static str),
+    /// Whole, with how sure the model was.
+    Sure(&'static str, f32),
     Stream(ChunkStream<Word>),
     Blank,
 }
@@ -44,16 +46,18 @@ pub(crate) enum Word {
     Likelier(&'static str, f64),
     Used,
     Called,
+    /// Content without text.
+    Hidden,
 }
 
 impl LlmChunk for Word {
     fn is_content(&self) -> bool {
-        matches!(self, Self::Is(_) | Self::Likelier(..))
+        matches!(self, Self::Is(_) | Self::Likelier(..) | Self::Hidden)
     }
     fn text(&self) -> &str {
         match self {
             Self::Is(word) | Self::Likelier(word, _) => word,
-            Self::Used | Self::Called => "",
+            Self::Used | Self::Called | Self::Hidden => "",
         }
     }
     fn usage(&self) -> Option<Usage> {
@@ -91,8 +95,14 @@ impl LlmResponse for Answer {
         Some(usage())
     }
     fn visit_text(&self, visit: &mut dyn FnMut(&str)) {
-        if let Self::Whole(text) = self {
+        if let Self::Whole(text) | Self::Sure(text, _) = self {
             visit(text);
+        }
+    }
+    fn margin(&self) -> Option<f32> {
+        match self {
+            Self::Sure(_, margin) => Some(*margin),
+            _ => None,
         }
     }
 }

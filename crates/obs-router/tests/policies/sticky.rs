@@ -1,7 +1,7 @@
 //! Conversations that stay where their prompt is cached.
 use std::time::Duration;
 
-use obs_core::{Call, CallContext};
+use obs_core::{Call, CallContext, Purpose};
 use obs_router::{Decision, Policy, Reason, RouterLayer, Sticky, Target};
 
 use crate::support::{Ask, Models, ask, layer, routes, usd, was};
@@ -138,6 +138,26 @@ async fn sessions_are_those_of_their_tenant_and_calls_without_one_are_free() {
         models.took(&layer, turn("s", "cheap")).await,
         was("premium", "sticky")
     );
+}
+
+/// The prompt of the conversation is not where something was only looked at.
+#[tokio::test(start_paused = true)]
+async fn what_is_asked_aside_moves_no_conversation() {
+    for purpose in [Purpose::Judge, Purpose::Shadow, Purpose::Refresh] {
+        let models = Models::using(1_000, 1_000, 0);
+        let layer = layer(sticky());
+        assert_eq!(
+            models.took(&layer, turn("s", "cheap")).await,
+            was("cheap", "learned")
+        );
+        let mut aside = turn("s", "premium");
+        aside.context.purpose = purpose;
+        assert_eq!(models.took(&layer, aside).await, was("premium", "learned"));
+        assert_eq!(
+            models.took(&layer, turn("s", "cheap")).await,
+            was("cheap", "learned")
+        );
+    }
 }
 
 #[tokio::test(start_paused = true)]

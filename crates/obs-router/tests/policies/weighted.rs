@@ -55,6 +55,21 @@ fn another_name_splits_in_another_way() {
     assert!((400..600).contains(&same), "{same}");
 }
 
+/// Names of sessions are often numbers from one up.
+#[test]
+fn the_same_session_of_another_tenant_is_another_conversation() {
+    let policy = Weighted::new([("cheap", 1), ("premium", 1)]);
+    let side = |tenant: &str| {
+        let mut context = CallContext::default();
+        context.tenant = Some(tenant.into());
+        context.session = Some("1".into());
+        let decision = policy.decide(&ask("q").request, &context);
+        *decision.target() == "premium".into()
+    };
+    let premium = (0..1_000).filter(|n| side(&format!("tenant {n}"))).count();
+    assert!((400..600).contains(&premium), "{premium}");
+}
+
 #[test]
 fn a_call_that_may_not_take_all_routes_is_split_among_the_others_by_their_weights() {
     let policy = Weighted::new([("cheap", 6), ("middle", 3), ("premium", 1)]);

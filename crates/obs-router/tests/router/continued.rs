@@ -131,6 +131,17 @@ async fn the_rest_of_a_stream_that_breaks_off_follows_it() {
     }
 }
 
+/// Only the head of the rest is passed by.
+#[tokio::test(start_paused = true)]
+async fn what_comes_in_the_middle_of_the_rest_is_passed_on() {
+    let items = [Head, Head, Word("c"), Head, Word("d"), Stop];
+    let rest = stream(items.map(|item| (0, Ok(item))).into());
+    let answers = [breaks_off(ErrorKind::CutOff), (0, Ok(rest))];
+    let stack = stack([cheap().prefill()], answers);
+    let whole = [Head, Word("a"), Word("b"), Word("c"), Head, Word("d"), Stop];
+    assert_eq!(stack.read(ask_streamed()).await, Ok(whole.map(Ok).to_vec()));
+}
+
 #[tokio::test(start_paused = true)]
 async fn only_routes_that_declare_it_are_asked_for_the_rest() {
     let routes = [
@@ -250,8 +261,10 @@ async fn faults_that_are_not_the_providers_are_not_gone_on_with() {
     let stack = stack([cheap().prefill()], [breaks_off(ErrorKind::CutOff)]);
     let end = Instant::now() + std::time::Duration::from_millis(3);
     let call = ask_streamed().deadline(Deadline::at(end));
+    let journal = call.journal();
     assert_eq!(stack.read(call).await, stump(ErrorKind::CutOff));
     assert_eq!(stack.asked().len(), 1);
+    assert_eq!(decisions(&journal).len(), 1, "nothing is decided either");
 }
 
 #[tokio::test(start_paused = true)]
