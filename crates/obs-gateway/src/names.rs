@@ -1,11 +1,16 @@
 //! What the `model` of a request means, and which part of the cache its answers belong to.
+mod parts;
+mod route;
+
 use std::{
     collections::{BTreeSet, HashMap},
     sync::Arc,
 };
 
-use obs_core::{Fingerprint, Operation};
+use obs_core::Operation;
 
+use self::parts::Parts;
+pub(crate) use self::route::{RouteName, routes};
 use crate::{api::Api, keys, providers::Providers, settings::Settings};
 
 /// The name that leaves the choice to the policy.
@@ -20,17 +25,6 @@ pub(crate) enum Named {
     Route(usize),
     /// A model that goes to the first provider as it is.
     Other,
-}
-
-/// A route as it is called.
-#[derive(Clone, Debug)]
-pub(crate) struct RouteName {
-    pub(crate) name: Arc<str>,
-    pub(crate) model: Arc<str>,
-    /// Places of the routes that follow it when it was called by name.
-    pub(crate) fallback: Vec<usize>,
-    /// In the order of [`Api::ALL`].
-    speaks: [bool; 2],
 }
 
 /// Why a name means nothing at an endpoint.
@@ -54,30 +48,10 @@ pub(crate) struct Names {
     spoken: [bool; 2],
 }
 
-/// Parts of the cache.
-#[derive(Debug, Default)]
-struct Parts {
-    of_route: HashMap<(Api, Operation, Option<usize>), Arc<str>>,
-    auto: HashMap<(Api, Operation), Arc<str>>,
-}
-
-/// All routes as they are called.
-pub(crate) fn routes(settings: &Settings) -> Vec<RouteName> {
-    let routes = &settings.routes;
-    let place = |name: &Arc<str>| routes.iter().position(|route| route.name == *name);
-    let named = routes.iter().map(|route| RouteName {
-        name: route.name.clone(),
-        model: route.model.clone(),
-        fallback: route.fallback.iter().filter_map(place).collect(),
-        speaks: Api::ALL.map(|api| api.has_route(settings, route.provider.as_deref())),
-    });
-    named.collect()
-}
-
 impl Names {
     pub(crate) fn new(settings: &Settings, providers: &Providers) -> Self {
         let routes = &settings.routes;
-        let named = self::routes(settings);
+        let named = route::routes(settings);
         // A name stands over a model of the same name, and of two routes to one model the first is called.
         let mut by_name = HashMap::new();
         let all = routes.iter().enumerate();
@@ -169,76 +143,6 @@ impl Names {
     pub(crate) fn routes(&self) -> &[RouteName] {
         &self.routes
     }
-}
-
-impl Parts {
-    fn new(routes: &[RouteName], providers: &Providers, allowed: Option<&[Arc<str>]>) -> Self {
-        let may = |at: usize| {
-            allowed.is_none_or(|allowed| allowed.iter().any(|name| *name == routes[at].name))
-        };
-        let answers = |api, route: Option<usize>| {
-            let route = route.map(|at| &routes[at]);
-            let provider = providers.of(api, route.map(|route| &*route.name))?;
-            Some((provider.place(), route.map(|route| &*route.model)))
-        };
-        let mut parts = Self::default();
-        let all = Api::ALL.map(|api| [(api, Operation::Chat), (api, Operation::Embeddings)]);
-        for (api, operation) in all.into_iter().flatten() {
-            let here = |at: &usize| routes[*at].speaks(api);
-            let of: Vec<_> = (0..routes.len()).filter(here).map(Some).collect();
-            let every = of.iter().filter(|at| at.is_some_and(may));
-            let every: Vec<_> = every.filter_map(|at| answers(api, *at)).collect();
-            parts
-                .auto
-                .insert((api, operation), namespace(api, operation, &every, &[]));
-            for route in of.into_iter().chain([None]) {
-                let Some(answer) = answers(api, route) else {
-                    continue;
-                };
-                // Where some of the routes that follow it may not answer, those that may stand for what it is then.
-                let follow = route.map_or(&[][..], |at| &routes[at].fallback);
-                let follow: Vec<_> = follow.iter().copied().filter(here).collect();
-                let bounded = !follow.iter().all(|at| may(*at));
-                let names = follow.iter().filter(|at| bounded && may(**at));
-                let mut names: Vec<_> = names.map(|at| &*routes[*at].name).collect();
-                if bounded {
-                    names.push("");
-                }
-                let namespace = namespace(api, operation, &[answer], &names);
-                parts.of_route.insert((api, operation, route), namespace);
-            }
-        }
-        parts
-    }
-}
-
-impl RouteName {
-    /// Whether its provider speaks this.
-    pub(crate) fn speaks(&self, api: Api) -> bool {
-        self.speaks[api.index()]
-    }
-}
-
-/// Operation, wire format, who answers: base URL and model of each, and who may follow, where not all may.
-fn namespace(
-    api: Api,
-    operation: Operation,
-    answers: &[(&str, Option<&str>)],
-    follow: &[&str],
-) -> Arc<str> {
-    let mut hash = Fingerprint::new();
-    hash.field("operation", operation.as_str().as_bytes());
-    hash.field("format", api.as_str().as_bytes());
-    for (place, model) in answers {
-        hash.field("at", place.as_bytes());
-        hash.optional("model", model.map(str::as_bytes));
-    }
-    for name in follow {
-        hash.field("then", name.as_bytes());
-    }
-    let mut hex = hash.finish().to_string();
-    hex.truncate(32);
-    hex.into()
 }
 
 #[cfg(test)]
