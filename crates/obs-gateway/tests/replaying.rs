@@ -201,6 +201,39 @@ async fn a_log_that_is_replayed_as_it_was_recorded_gives_its_own_sums_to_the_pic
     }
 }
 
+#[tokio::test]
+async fn judges_look_at_the_answers_that_a_log_has() {
+    for (answers, by_text) in [(true, true), (false, false)] {
+        let dir = tempfile::tempdir().unwrap();
+        let file = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+        let [config, log, json] = ["gateway.toml", "calls.jsonl", "out.json"].map(file);
+        let text = format!(
+            "[simulated]\nlatency = 0\n[log]\nfile = {log:?}\nprompts = true\nanswers = {answers}\n"
+        );
+        fs::write(&config, &text).unwrap();
+        recorded(&text, Path::new(&log)).await;
+        let line = [
+            "replay",
+            &log,
+            "--config",
+            &config,
+            "--json",
+            &json,
+            "--router-cascade",
+            "json",
+        ]
+        .map(str::to_owned);
+        let replayed = move || is_good(run(&line.iter().map(String::as_str).collect::<Vec<_>>()));
+        assert!(tokio::task::spawn_blocking(replayed).await.unwrap());
+        let told: Value = serde_json::from_slice(&fs::read(&json).unwrap()).unwrap();
+        let of = |count: &str| told["replayed"]["judged"][count].as_u64().unwrap();
+        // No answer of the simulated provider is JSON.
+        assert_eq!(of("by_text") > 0, by_text);
+        assert_eq!(of("by_text"), of("rejected"));
+        assert_eq!(of("unjudged") > 0, !by_text);
+    }
+}
+
 #[test]
 fn a_modelled_judge_streams_and_second_attempts_play_their_part() {
     let dir = tempfile::tempdir().unwrap();
