@@ -138,6 +138,9 @@ where
         let (operation, model) = (self.request.operation(), self.request.model());
         let (deadline, delay) = (&context.deadline, self.due.delay);
         let entry = self.shared.admit(operation, model, deadline, delay)?;
+        if let Some(reserved) = entry.reserved() {
+            context.journal.listen(&reserved);
+        }
         let scope = context.child(Purpose::Hedge);
         let second = attempt(self.inner.clone(), self.request.clone(), &scope);
         self.second = Some((scope, entry));
@@ -248,9 +251,13 @@ where
                 }
                 return Poll::Ready(Err(Elapsed::of_deadline(*this.start)));
             }
-            this.alarm.as_mut().set(deadline.end());
-            if let Some(race) = race {
+            // It may have been the end, which has moved away since: then nothing is due, and there is no third attempt.
+            let is_due = due.is_some_and(|due| due <= Instant::now());
+            if let (true, Some(race)) = (is_due, &mut *race) {
                 this.second.set(race.hedge(this.context));
+                this.alarm.as_mut().set(deadline.end());
+            } else {
+                this.alarm.as_mut().set(moment());
             }
         }
     }

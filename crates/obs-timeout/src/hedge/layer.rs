@@ -125,7 +125,7 @@ impl HedgeLayer {
     /// Spends at most this amount on second attempts in each such time, and at most as much again at once after a pause.
     ///
     /// What they cost is heard from the journal. Of one that was cancelled, of which nobody knows what it cost, as much counts
-    /// as answers of that model cost lately; so much is also set aside for each that is under way. Until an answer of a model
+    /// as answers of that model cost lately; so much is also set aside for each that is under way, or waits to begin. Until an answer of a model
     /// had a known cost, and always without prices, there is no second attempt: unknown is not nothing.
     ///
     /// # Panics

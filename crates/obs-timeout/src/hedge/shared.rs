@@ -112,13 +112,14 @@ impl Shared {
             if deadline.remaining().is_some_and(|left| left <= delay) {
                 return Err(Refusal::Deadline);
             }
-            if let Some(spending) = &self.spending {
-                spending.allows(operation, model)?;
-            }
-            self.bucket.withdraw().then_some(()).ok_or(Refusal::Share)
+            let spending = self.spending.as_ref();
+            let reserve = |of| Spending::reserve(of, operation, model);
+            let reserved = spending.map(reserve).transpose()?;
+            let is_left = self.bucket.withdraw();
+            is_left.then_some(reserved).ok_or(Refusal::Share)
         };
         match admitted() {
-            Ok(()) => Some(Entry::start(self.ledger.clone(), operation)),
+            Ok(reserved) => Some(Entry::start(self.ledger.clone(), operation, reserved)),
             Err(reason) => {
                 self.ledger.refused(operation, reason);
                 None

@@ -1,7 +1,10 @@
 //! What second attempts may cost.
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
     time::Duration,
 };
 
@@ -30,7 +33,17 @@ pub(super) struct Spending {
 struct Books {
     spent: Usd,
     as_of: Instant,
-    models: HashMap<(Operation, Arc<str>), Costs>,
+    models: HashMap<Model, Costs>,
+}
+
+type Model = (Operation, Arc<str>);
+
+/// What is set aside for a second attempt before it begins: it may wait for a permit, and others want the same money.
+#[derive(Debug)]
+pub(super) struct Reserved {
+    spending: Arc<Spending>,
+    model: Model,
+    is_held: AtomicBool,
 }
 
 /// What attempts at a model cost.
@@ -39,7 +52,7 @@ struct Costs {
     /// Of so many answers, which had a price.
     sum: Usd,
     answers: u64,
-    /// Second attempts that are under way.
+    /// Second attempts that are to begin, and those that are under way.
     open: u64,
 }
 
@@ -57,19 +70,28 @@ impl Spending {
         }
     }
 
-    /// Whether an attempt at this model may be made, as far as money goes.
-    pub(super) fn allows(&self, operation: Operation, model: &str) -> Result<(), Refusal> {
+    /// Sets aside what an attempt at this model costs, if there is as much.
+    pub(super) fn reserve(
+        self: &Arc<Self>,
+        operation: Operation,
+        model: &str,
+    ) -> Result<Arc<Reserved>, Refusal> {
         let mut books = self.books();
         self.leak(&mut books);
-        let key = (operation, model.into());
-        let cost = books.models.get(&key).and_then(|costs| costs.mean());
-        let cost = cost.ok_or(Refusal::Unpriced)?;
         let open: Usd = books.models.values().filter_map(Costs::open).sum();
-        if books.spent + open + cost <= self.amount {
-            Ok(())
-        } else {
-            Err(Refusal::Dollars)
+        let taken = books.spent + open;
+        let model = (operation, model.into());
+        let costs = books.models.get_mut(&model).ok_or(Refusal::Unpriced)?;
+        let cost = costs.mean().ok_or(Refusal::Unpriced)?;
+        if taken + cost > self.amount {
+            return Err(Refusal::Dollars);
         }
+        costs.open += 1;
+        Ok(Arc::new(Reserved {
+            spending: self.clone(),
+            model,
+            is_held: AtomicBool::new(true),
+        }))
     }
 
     fn leak(&self, books: &mut Books) {
@@ -106,6 +128,34 @@ impl Costs {
             self.sum = Usd::from_pico(self.sum.pico() / 2);
             self.answers /= 2;
         }
+    }
+}
+
+impl Reserved {
+    /// It has begun, or never will.
+    pub(super) fn release(&self) {
+        if self.is_held.swap(false, Relaxed)
+            && let Some(costs) = self.spending.books().models.get_mut(&self.model)
+        {
+            costs.open = costs.open.saturating_sub(1);
+        }
+    }
+}
+
+impl AttemptListener for Reserved {
+    fn started(&self, attempt: &Attempt) {
+        if attempt.purpose == Purpose::Hedge {
+            self.release(); // it is among those that are under way
+        }
+    }
+
+    fn ended(&self, _: &Attempt) {}
+}
+
+/// The share of calls said no.
+impl Drop for Reserved {
+    fn drop(&mut self) {
+        self.release();
     }
 }
 

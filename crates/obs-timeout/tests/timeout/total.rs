@@ -4,11 +4,12 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
+    task::Poll,
     time::Duration,
 };
 
 use crate::common::{Ask, MS, Reply, S, Tok, call, elapsed, stream, timed};
-use futures_util::{FutureExt, StreamExt};
+use futures_util::{FutureExt, StreamExt, stream::poll_fn};
 use obs_core::{Call, ChunkStream, Deadline, Elapsed, Error, ErrorKind, Limit};
 use obs_metrics::Metrics;
 use obs_timeout::{Stats, TimeoutLayer, ZeroLimit};
@@ -269,6 +270,58 @@ async fn a_stream_that_ends_in_the_grace_is_late_and_well() {
     assert_eq!(chunks.len(), 1);
     assert_eq!(journal.read().late, Some(start + 3 * S));
     assert_eq!(stats(&layer), [1, 0, 0, 1]);
+}
+
+/// With no end to look for, the timer alone tells.
+#[tokio::test(start_paused = true)]
+async fn a_stream_with_all_the_grace_that_there_is_is_late_all_the_same() {
+    let layer = layer(S).grace(Duration::MAX);
+    let (sender, reply) = stream();
+    let mut chunks = layer
+        .layer(answering(reply))
+        .oneshot(call(true))
+        .await
+        .expect("a head")
+        .chunks();
+    assert!(chunks.next().now_or_never().is_none());
+    advance(2 * S).await;
+    drop(sender);
+    assert!(chunks.next().await.is_none());
+    assert_eq!(stats(&layer), [1, 0, 0, 1]);
+}
+
+/// Whoever hears of the end finds nothing under way.
+#[tokio::test(start_paused = true)]
+async fn what_is_cut_is_gone_before_it_is_counted() {
+    struct Looks(TimeoutLayer, Arc<Mutex<Vec<[u64; 4]>>>);
+    impl Drop for Looks {
+        fn drop(&mut self) {
+            self.1.lock().unwrap().push(stats(&self.0));
+        }
+    }
+    let (layer, seen) = (layer(S), Arc::default());
+    let looks = || Looks(layer.clone(), Arc::clone(&seen));
+    let inner = service_fn(|call: Call<Ask>| {
+        let looks = looks();
+        async move {
+            if call.request.streams {
+                let never = poll_fn(move |_| {
+                    let _looks = &looks;
+                    Poll::Pending
+                });
+                return Ok::<_, Error>(Reply::Stream(ChunkStream::new(never)));
+            }
+            let _looks = looks;
+            std::future::pending().await
+        }
+    });
+    let mut service = layer.layer(inner);
+    assert!(service.call(call(false)).await.is_err());
+    let mut chunks = service.call(call(true)).await.expect("a head").chunks();
+    assert!(chunks.next().await.expect("open").is_err());
+    drop(service);
+    assert_eq!(*seen.lock().unwrap(), [[0, 0, 0, 1], [0, 1, 0, 2]]);
+    assert_eq!(stats(&layer), [0, 2, 0, 2]);
 }
 
 #[tokio::test(start_paused = true)]

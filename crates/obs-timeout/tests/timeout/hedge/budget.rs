@@ -4,10 +4,10 @@ use std::time::Duration;
 use super::{Model, Step, quiet};
 use crate::common::{MS, Reply, S, Tok, call, timed};
 use futures_util::StreamExt;
-use obs_core::{Error, Usd};
+use obs_core::{Call, Error, Usd};
 use obs_timeout::{Adaptive, HedgeLayer, Refusal};
 use tokio::time::{Instant, advance};
-use tower::ServiceExt;
+use tower::{Layer, ServiceExt, limit::ConcurrencyLimit};
 
 fn usd(text: &str) -> Usd {
     text.parse().expect("an amount")
@@ -150,6 +150,47 @@ async fn for_each_that_is_under_way_as_much_is_set_aside() {
     assert_eq!((stats.started, stats.refused_by(Refusal::Dollars)), (2, 2));
     // A refusal for want of money takes nothing of the share.
     assert_eq!(stats.refused_by(Refusal::Share), 0);
+}
+
+/// They cost nothing yet, and will.
+#[tokio::test(start_paused = true)]
+async fn for_each_that_waits_for_a_permit_as_much_is_set_aside() {
+    let layer = quiet(2 * S)
+        .plain(2 * S)
+        .share(1.0)
+        .dollars(usd("0.0003"), 3_600 * S);
+    let model = Model::new([(100, whole)]);
+    assert!(model.under(&layer).oneshot(call(false)).await.is_ok());
+    model.script([(9_000, whole); 4]);
+    let limited = ConcurrencyLimit::new(model.under(&quiet(Duration::MAX)), 4);
+    let limited = layer.layer(limited);
+    let calls = [(); 4].map(|()| call(false));
+    let _journals = calls.each_ref().map(Call::journal);
+    let calls = calls.map(|call| limited.clone().oneshot(call));
+    let all = futures_util::future::join_all(calls).await;
+    assert!(all.iter().all(Result::is_ok));
+    let stats = layer.stats();
+    assert_eq!((stats.started, stats.refused_by(Refusal::Dollars)), (2, 2));
+    // None of them has begun, so that nothing was spent.
+    assert!(is_hedged(&layer, &model).await);
+    assert!(is_hedged(&layer, &model).await);
+    assert!(!is_hedged(&layer, &model).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_set_aside_for_what_the_share_refuses() {
+    let layer = quiet(2 * S)
+        .plain(2 * S)
+        .burst(0)
+        .dollars(usd("0.0002"), 3_600 * S);
+    let model = Model::new([(100, whole)]);
+    assert!(model.under(&layer).oneshot(call(false)).await.is_ok());
+    for _ in 0..3 {
+        assert!(!is_hedged(&layer, &model).await);
+    }
+    let stats = layer.stats();
+    assert_eq!(stats.refused_by(Refusal::Share), 3);
+    assert_eq!(stats.refused_by(Refusal::Dollars), 0);
 }
 
 #[tokio::test(start_paused = true)]
