@@ -14,7 +14,7 @@ use crate::{
     lease::Turn,
     ledger::Ended,
     lookup::{Joining, Lookup, decode},
-    service::Shared,
+    shared::Shared,
     spare::Spare,
 };
 

@@ -14,12 +14,13 @@ use tower::util::Oneshot;
 use tower_service::Service;
 
 use crate::{
-    NotCached, Store, StoreError, StoreFault,
+    NotCached, Store, StoreFault,
     boarding::Aboard,
     flight::Waiter,
     guessed::Guessed,
     ledger::Ended,
     lookup::{Found, Joining, Lookup, Spared},
+    store::poll_store,
 };
 
 pin_project! {
@@ -243,23 +244,6 @@ where
             own,
             spared,
         })
-    }
-}
-
-/// A fault and a panic are alike: there is nothing.
-pub(crate) fn poll_store<F, T>(
-    get: Pin<&mut F>,
-    cx: &mut Context<'_>,
-) -> Poll<Result<T, StoreFault>>
-where
-    F: Future<Output = Result<T, StoreError>> + ?Sized,
-{
-    match catch_unwind(AssertUnwindSafe(|| get.poll(cx))) {
-        Ok(found) => found.map_err(|error| {
-            tracing::debug!(%error, "a look-up failed");
-            error.fault()
-        }),
-        Err(_) => Poll::Ready(Err(StoreFault::Panicked)),
     }
 }
 

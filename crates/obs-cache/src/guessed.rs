@@ -8,8 +8,8 @@ use std::{
 use obs_core::LlmRequest;
 
 use crate::{
-    Entry, Generation, Pending, Store, StoreError, StoreFault, future::poll_store, key::Derived,
-    lookup::Lookup,
+    Entry, Generation, Pending, Store, StoreError, StoreFault, key::Derived, lookup::Lookup,
+    store::poll_store,
 };
 
 /// What a look-up gave.

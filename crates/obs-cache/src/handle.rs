@@ -4,11 +4,13 @@ use std::{fmt, future::Future, sync::Arc};
 use obs_core::{Call, Fingerprint, LlmRequest, Operation};
 
 use crate::{
-    CacheLayer, Generation, Purge, Reading, Stats, Store, StoreError, StoreFault, Tenants,
+    Generation, Purge, Reading, Stats, Store, StoreError, StoreFault, Tenants,
     key::{self, Derived},
+    ledger::Ledger,
+    settings::Settings,
 };
 
-/// Removes answers from the store of a [`CacheLayer`]: from [`CacheLayer::handle`].
+/// Removes answers from the store of a [`CacheLayer`](crate::CacheLayer): from [`CacheLayer::handle`](crate::CacheLayer::handle).
 ///
 /// It makes keys as the layer does that it was taken from, so take it when that is set up. A call that is under way
 /// when its answer is deleted keeps what it brings; one that is under way during a purge keeps it where nobody finds it.
@@ -17,7 +19,9 @@ use crate::{
 /// whether it was done.
 #[derive(Clone, Debug)]
 pub struct CacheHandle<St> {
-    layer: CacheLayer<St>,
+    store: St,
+    settings: Settings,
+    ledger: Arc<Ledger>,
 }
 
 /// Where the answer to a call is kept: from [`CacheHandle::place`]. It holds a hash, tenant and namespace, and nothing
@@ -31,8 +35,12 @@ pub struct Place {
 }
 
 impl<St: Store> CacheHandle<St> {
-    pub(crate) const fn new(layer: CacheLayer<St>) -> Self {
-        Self { layer }
+    pub(crate) const fn new(store: St, settings: Settings, ledger: Arc<Ledger>) -> Self {
+        Self {
+            store,
+            settings,
+            ledger,
+        }
     }
 
     /// Deletes the answer to this call, or its refusal: of its tenant, in its namespace. No error if there is none.
@@ -53,7 +61,7 @@ impl<St: Store> CacheHandle<St> {
     /// Where the answer to this call is kept, for deleting it later: the call itself may be gone by then.
     #[must_use]
     pub fn place<R: LlmRequest>(&self, call: &Call<R>) -> Place {
-        let settings = &self.layer.settings;
+        let settings = &self.settings;
         Place {
             begun: key::begin(call, settings.tenants, settings.secret.as_ref()),
             namespace: call.context.namespace.clone(),
@@ -72,11 +80,11 @@ impl<St: Store> CacheHandle<St> {
         place: &Place,
     ) -> impl Future<Output = Result<(), StoreError>> + Send + use<St> {
         let begun = place.begun.clone();
-        let settings = &self.layer.settings;
+        let settings = &self.settings;
         let scope = settings.scope(place.namespace.as_deref(), place.tenant.as_deref());
-        let reading = self.layer.store.generation(scope);
-        let store = self.layer.store.clone();
-        let refusals = self.layer.settings.refusals.clone();
+        let reading = self.store.generation(scope);
+        let store = self.store.clone();
+        let refusals = self.settings.refusals.clone();
         async move {
             let generation: Generation = match reading {
                 Reading::Known(generation) => generation,
@@ -99,7 +107,7 @@ impl<St: Store> CacheHandle<St> {
         &self,
         place: &Place,
     ) -> impl Future<Output = Result<(), StoreError>> + Send + use<St> {
-        self.layer.ledger.bad_hits[place.operation].inc();
+        self.ledger.bad_hits[place.operation].inc();
         self.delete_at(place)
     }
 
@@ -126,7 +134,7 @@ impl<St: Store> CacheHandle<St> {
     ///
     /// When the store cannot be reached, or is of a kind that cannot purge.
     pub async fn purge_namespace(&self, namespace: Option<&str>) -> Result<(), StoreError> {
-        self.layer.store.purge(Purge::Namespace(namespace)).await
+        self.store.purge(Purge::Namespace(namespace)).await
     }
 
     /// The same with the answers of one tenant, in all namespaces; `None`: of the calls that name no tenant. A tenant
@@ -137,11 +145,11 @@ impl<St: Store> CacheHandle<St> {
     /// As [`purge_namespace`](Self::purge_namespace); and where tenants share answers ([`Tenants::Together`]), of which
     /// nobody knows whose they are.
     pub async fn purge_tenant(&self, tenant: Option<&str>) -> Result<(), StoreError> {
-        if self.layer.settings.tenants == Tenants::Together {
+        if self.settings.tenants == Tenants::Together {
             let what = "tenants share their answers here: purge a namespace, or all";
             return Err(StoreError::new(StoreFault::Other, what));
         }
-        self.layer.store.purge(Purge::Tenant(tenant)).await
+        self.store.purge(Purge::Tenant(tenant)).await
     }
 
     /// The same with all answers.
@@ -150,13 +158,13 @@ impl<St: Store> CacheHandle<St> {
     ///
     /// As [`purge_namespace`](Self::purge_namespace).
     pub async fn purge_all(&self) -> Result<(), StoreError> {
-        self.layer.store.purge(Purge::All).await
+        self.store.purge(Purge::All).await
     }
 
     /// What the layer counts.
     #[must_use]
     pub fn stats(&self) -> Stats {
-        self.layer.stats()
+        self.settings.stats(&self.ledger)
     }
 }
 

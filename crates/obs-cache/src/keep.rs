@@ -7,8 +7,8 @@ use std::{
 use obs_core::{Key, Operation, Purpose, Replay};
 
 use crate::{
-    Entry, Fallbacks, Store, Timestamp, adaptive::Learning, flight::Landed, service::Shared,
-    settings::Settings,
+    Entry, Fallbacks, Store, Timestamp, adaptive::Learning, flight::Landed, settings::Settings,
+    shared::Shared,
 };
 
 /// Keeps an answer, if it may be kept, for as long as is thought of answers like it.

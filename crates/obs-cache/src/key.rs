@@ -1,11 +1,21 @@
 //! What tells one question from another.
 use obs_core::{Call, Fingerprint, FingerprintSecret, Key, LlmRequest};
 
-use crate::{Generation, Tenants, Timestamp};
+use crate::{Generation, Timestamp};
 
 /// Changes whenever answers that were kept before must not be found any more: another form of entries, another
 /// meaning of a field below.
 const VERSION: &[u8] = b"3";
+
+/// Whether tenants see each other's answers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Tenants {
+    /// They do not.
+    #[default]
+    Apart,
+    /// They do: for callers of one organization, whose answers hold nothing that is for one of them alone.
+    Together,
+}
 
 /// What a key has from the store.
 #[derive(Clone, Copy, Debug)]

@@ -9,7 +9,7 @@ use tower_layer::Layer;
 
 use crate::{
     Cache, CacheHandle, Clock, Fallbacks, Stats, Store, Tenants, flight::Flights, ledger::Ledger,
-    refresh::Resting, service::Shared, settings::Settings,
+    resting::Resting, settings::Settings, shared::Shared,
 };
 
 /// Puts a cache around a service.
@@ -121,7 +121,11 @@ impl<St> CacheLayer<St> {
     where
         St: Store,
     {
-        CacheHandle::new(self.clone())
+        CacheHandle::new(
+            self.store.clone(),
+            self.settings.clone(),
+            self.ledger.clone(),
+        )
     }
 
     /// The store.

@@ -1,19 +1,17 @@
 //! One call for several processes: who has the lease makes it, the others wait for what it keeps.
 use std::{
     fmt,
-    future::{Future, poll_fn},
     panic::{AssertUnwindSafe, catch_unwind},
-    pin::pin,
     sync::{Arc, OnceLock},
     time::Duration,
 };
 
-use obs_core::{CacheDirectives, CacheNote, CacheStatus, Key, Operation, Usd};
+use obs_core::{CacheDirectives, Key, Operation};
 use tokio::time::{Instant, sleep};
 
 use crate::{
-    Entry, Store, StoreError, StoreFault, Timestamp, freshness::Verdict, future::poll_store,
-    service::Shared,
+    Entry, Store, StoreFault, Timestamp, freshness::Verdict, shared::Shared, store::ask,
+    stored::Stored,
 };
 
 /// Between two looks for what another process may have kept: at first, and at most.
@@ -28,15 +26,7 @@ struct Inner<St: Store> {
     operation: Operation,
     time: Duration,
     is_leased: OnceLock<()>,
-    given: OnceLock<Given>,
-}
-
-/// What is known of an answer that another process asked for.
-#[derive(Clone, Debug)]
-pub(crate) struct Given {
-    age: Duration,
-    route: Option<Arc<str>>,
-    pub(crate) saved: Option<Usd>,
+    given: OnceLock<Stored>,
 }
 
 impl<St: Store> Turn<St> {
@@ -57,7 +47,7 @@ impl<St: Store> Turn<St> {
     }
 
     /// What another process has given, if anything.
-    pub(crate) fn given(&self) -> Option<&Given> {
+    pub(crate) fn given(&self) -> Option<&Stored> {
         self.0.given.get()
     }
 
@@ -135,11 +125,7 @@ impl<St: Store> Turn<St> {
     /// The answer of another process is used.
     pub(crate) fn give(&self, entry: &Entry) {
         let now = self.0.shared.settings.clock.now();
-        let _ = self.0.given.set(Given {
-            age: now.since(entry.created),
-            route: entry.route.clone(),
-            saved: entry.paid.exact(),
-        });
+        let _ = self.0.given.set(Stored::new(entry, now));
     }
 
     /// An answer that the caller would have been given at once.
@@ -151,26 +137,6 @@ impl<St: Store> Turn<St> {
             |entry: &Entry| shared.settings.stale.judge(entry, now, &asked) == Verdict::Fresh;
         Ok(found.filter(fits))
     }
-}
-
-impl Given {
-    pub(crate) fn note(&self) -> CacheNote {
-        let mut note = CacheNote::new(CacheStatus::Coalesced);
-        note.age = Some(self.age);
-        note.route.clone_from(&self.route);
-        note.saved = self.saved;
-        note
-    }
-}
-
-/// Asks the store, which may be anybody's code.
-async fn ask<F, T>(make: impl FnOnce() -> F) -> Result<T, StoreFault>
-where
-    F: Future<Output = Result<T, StoreError>>,
-{
-    let asking = catch_unwind(AssertUnwindSafe(make)).map_err(|_| StoreFault::Panicked)?;
-    let mut asking = pin!(asking);
-    poll_fn(|cx| poll_store(asking.as_mut(), cx)).await
 }
 
 /// When the flight is over, however it ended. Where an answer was kept, the store has ended the lease by itself.

@@ -102,11 +102,14 @@ mod ledger;
 mod lookup;
 mod negative;
 mod refresh;
+mod resting;
 mod service;
 mod settings;
+mod shared;
 mod spare;
 mod stats;
 mod store;
+mod stored;
 
 #[cfg(feature = "redis")]
 pub use self::entry::{Codec, SealKey};
@@ -119,9 +122,10 @@ pub use self::{
     error::NotCached,
     future::ResponseFuture,
     handle::{CacheHandle, Place},
+    key::Tenants,
     layer::CacheLayer,
     service::Cache,
-    settings::{Fallbacks, Tenants},
+    settings::Fallbacks,
     stats::Stats,
     store::{
         BoxStore, ChangeListener, Changed, Generation, Memory, MemoryStats, Pending, Purge,

@@ -13,8 +13,9 @@ use crate::{
     adaptive::Learning,
     freshness::Verdict,
     ledger::{Ended, Tally},
-    service::Shared,
+    shared::Shared,
     spare::Spare,
+    stored::Stored,
 };
 
 /// Everything that is needed when the store has nothing.
@@ -108,7 +109,7 @@ where
         };
         match ended {
             None => {
-                let spare = Spare::new(&entry, self.now);
+                let spare = Spare::new(Stored::new(&entry, self.now));
                 Found::Nothing(Box::new(self), Some(Spared { answer, spare }))
             }
             Some((ended, status)) => {
@@ -132,16 +133,13 @@ where
 
     fn hit(&mut self, entry: &Entry, ended: Ended, status: CacheStatus) {
         self.made = entry.created;
-        let (saved, age) = (entry.paid.exact(), self.now.since(entry.created));
-        self.tally.end_saving(ended, saved);
-        self.tally.ledger().aged(self.tally.operation(), age);
+        let stored = Stored::new(entry, self.now);
+        self.tally.end_saving(ended, stored.saved);
+        self.tally.ledger().aged(self.tally.operation(), stored.age);
         if let Some(learning) = &self.learning {
-            learning.hit(age);
+            learning.hit(stored.age);
         }
-        let mut note = CacheNote::new(status);
-        note.age = Some(age);
-        note.route.clone_from(&entry.route);
-        note.saved = saved;
+        let note = stored.note(status);
         let journal = &self.call.context.journal;
         journal.with(|report| report.cache = Some(note));
     }

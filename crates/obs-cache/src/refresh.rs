@@ -1,69 +1,19 @@
 //! Asking again in the background.
-use std::{fmt, future::poll_fn, sync::Arc, time::Duration};
+use std::{future::poll_fn, sync::Arc, time::Duration};
 
 use obs_core::{
-    Background, BoxError, Call, CallContext, Deadline, Key, LlmRequest, Operation, Purpose, Replay,
+    BoxError, Call, CallContext, Deadline, Key, LlmRequest, Operation, Purpose, Replay,
 };
-use quick_cache::sync::Cache;
 use tower_service::Service;
 
 use crate::{
-    Store, Timestamp,
+    Store,
     boarding::Aboard,
     lease::Turn,
     ledger::Tally,
     lookup::{Joining, Lookup},
-    service::Shared,
+    shared::Shared,
 };
-
-/// Keys that are remembered as refreshed of late. Should there be more, the least used are refreshed sooner.
-const REMEMBERED: usize = 4096;
-
-/// Longest time between a refresh that failed and the next one of the same key.
-const LONGEST_REST: Duration = Duration::from_secs(5);
-
-/// By what answers are asked for again.
-#[derive(Clone, Debug)]
-pub(crate) struct Refresh(Background);
-
-/// When the refreshes began that have not brought anything yet.
-#[derive(Clone)]
-pub(crate) struct Resting(Arc<Cache<Key, Timestamp>>);
-
-impl Refresh {
-    pub(crate) const fn new(background: Background) -> Self {
-        Self(background)
-    }
-}
-
-impl Resting {
-    /// Whether it is time for a refresh of this key, which begins now.
-    fn wake(&self, key: &Key, now: Timestamp, ttl: Duration) -> bool {
-        let rest = (ttl / 20).min(LONGEST_REST);
-        let rests = |began: Timestamp| began.since(now).is_zero() && now.since(began) < rest;
-        if self.0.get(key).is_some_and(rests) {
-            return false;
-        }
-        self.0.insert(*key, now);
-        true
-    }
-
-    fn forget(&self, key: &Key) {
-        self.0.remove(key);
-    }
-}
-
-impl Default for Resting {
-    fn default() -> Self {
-        Self(Arc::new(Cache::new(REMEMBERED)))
-    }
-}
-
-impl fmt::Debug for Resting {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Resting({})", self.0.len())
-    }
-}
 
 impl<S, R, St> Lookup<S, R, St>
 where
@@ -79,7 +29,7 @@ where
     pub(crate) fn refresh(mut self) {
         let shared = self.shared.clone();
         let settings = &shared.settings;
-        let Some(Refresh(background)) = &settings.refresh else {
+        let Some(background) = &settings.refresh else {
             return;
         };
         // Who wants a stored answer or none sets off no call.

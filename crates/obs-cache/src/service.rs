@@ -10,14 +10,12 @@ use obs_core::{BoxError, CacheStatus, Call, Error, LlmRequest, Replay};
 use tower_service::Service;
 
 use crate::{
-    NotCached, Reading, ResponseFuture, Stats, Store, StoreFault, Timestamp,
-    flight::Flights,
+    NotCached, Reading, ResponseFuture, Stats, Store, StoreFault,
     guessed::Guessed,
     key::Derived,
-    ledger::{Ended, Ledger, Tally},
+    ledger::{Ended, Tally},
     lookup::{Joining, Lookup},
-    refresh::Resting,
-    settings::Settings,
+    shared::Shared,
 };
 
 /// Answers repeated questions from a store, and equal ones that come together by one call.
@@ -27,18 +25,6 @@ use crate::{
 pub struct Cache<S, St> {
     inner: S,
     shared: Arc<Shared<St>>,
-}
-
-/// What all clones of a service share.
-#[derive(Debug)]
-pub(crate) struct Shared<St> {
-    pub(crate) store: St,
-    pub(crate) settings: Settings,
-    pub(crate) ledger: Arc<Ledger>,
-    pub(crate) flights: Flights,
-    pub(crate) resting: Resting,
-    /// When the service was made.
-    pub(crate) since: Timestamp,
 }
 
 impl<S, St> Cache<S, St> {
@@ -132,13 +118,6 @@ where
             tally,
         };
         ResponseFuture::begin(lookup, asking)
-    }
-}
-
-impl<St> Shared<St> {
-    /// What keys are made with while the store cannot say.
-    pub(crate) const fn alone(&self) -> Derived {
-        Derived::Alone { since: self.since }
     }
 }
 

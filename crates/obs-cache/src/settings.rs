@@ -1,17 +1,16 @@
 //! What the operator sets.
 use std::{sync::Arc, time::Duration};
 
-use obs_core::{Call, FingerprintSecret, Key, LlmRequest};
+use obs_core::{Background, Call, FingerprintSecret, Key, LlmRequest};
 
 use crate::{
     Clock, Scope, Stats, Timestamp,
     adaptive::{Learner, Learning},
     early::Early,
     freshness::{Windows, jittered},
-    key::{self, Derived},
+    key::{self, Derived, Tenants},
     ledger::Ledger,
     negative::Refusals,
-    refresh::Refresh,
 };
 
 #[derive(Clone, Debug)]
@@ -23,7 +22,8 @@ pub(crate) struct Settings {
     pub(crate) refusals: Option<Refusals>,
     pub(crate) early: Option<Early>,
     pub(crate) stale: Windows,
-    pub(crate) refresh: Option<Refresh>,
+    /// By what answers are asked for again.
+    pub(crate) refresh: Option<Background>,
     pub(crate) refresh_limit: Duration,
     pub(crate) lease: Option<Duration>,
     pub(crate) max_entry_bytes: usize,
@@ -31,16 +31,6 @@ pub(crate) struct Settings {
     pub(crate) tenants: Tenants,
     pub(crate) fallbacks: Fallbacks,
     pub(crate) clock: Clock,
-}
-
-/// Whether tenants see each other's answers.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Tenants {
-    /// They do not.
-    #[default]
-    Apart,
-    /// They do: for callers of one organization, whose answers hold nothing that is for one of them alone.
-    Together,
 }
 
 /// What becomes of an answer that a route gave in the place of another that had failed.

@@ -1,31 +1,24 @@
 //! A stored answer for the case that there is no other.
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering::Relaxed},
-    },
-    time::Duration,
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering::Relaxed},
 };
 
 use obs_core::{CacheNote, CacheStatus, ErrorKind, Usd};
 
-use crate::{Entry, Timestamp};
+use crate::stored::Stored;
 
 /// What is known of the stored answer that a caller falls back to. Clones are of the same.
 #[derive(Clone, Debug)]
 pub(crate) struct Spare {
-    age: Duration,
-    route: Option<Arc<str>>,
-    pub(crate) saved: Option<Usd>,
+    stored: Stored,
     taken: Arc<AtomicBool>,
 }
 
 impl Spare {
-    pub(crate) fn new(entry: &Entry, now: Timestamp) -> Self {
+    pub(crate) fn new(stored: Stored) -> Self {
         Self {
-            age: now.since(entry.created),
-            route: entry.route.clone(),
-            saved: entry.paid.exact(),
+            stored,
             taken: Arc::default(),
         }
     }
@@ -45,11 +38,11 @@ impl Spare {
         self.taken.load(Relaxed)
     }
 
+    pub(crate) const fn saved(&self) -> Option<Usd> {
+        self.stored.saved
+    }
+
     pub(crate) fn note(&self) -> CacheNote {
-        let mut note = CacheNote::new(CacheStatus::Stale);
-        note.age = Some(self.age);
-        note.route.clone_from(&self.route);
-        note.saved = self.saved;
-        note
+        self.stored.note(CacheStatus::Stale)
     }
 }

@@ -1,4 +1,5 @@
 //! Where answers are kept.
+mod asking;
 mod boxed;
 mod changes;
 mod error;
@@ -16,6 +17,7 @@ use std::{
 use obs_core::Key;
 use obs_metrics::Metrics;
 
+pub(crate) use self::asking::{ask, poll_store};
 #[cfg(feature = "redis")]
 pub use self::redis::{RedisGet, RedisStats, RedisStore};
 pub use self::{

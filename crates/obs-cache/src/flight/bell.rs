@@ -8,7 +8,7 @@ use std::{
     task::{Wake, Waker},
 };
 
-use super::lock;
+use super::lock::lock;
 
 /// Wakes every member: each wants every chunk, and none of them alone can be charged with waking the others, for it
 /// may leave.

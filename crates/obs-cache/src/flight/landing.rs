@@ -9,11 +9,12 @@ use bytes::Bytes;
 use obs_core::{CacheNote, CacheStatus, Error, ErrorKind, Replay, Report};
 
 use super::{
-    Landed, lock,
+    landed::Landed,
+    lock::lock,
     shared::Flight,
     state::{Member, Phase, State},
 };
-use crate::{lease::Given, ledger::Ended};
+use crate::{ledger::Ended, stored::Stored};
 
 type End = Result<Option<Bytes>, Error>;
 
@@ -69,14 +70,14 @@ fn settle<T: Replay>(
     streamed: bool,
     end: &End,
     report: &Report,
-    given: Option<Given>,
+    given: Option<Stored>,
 ) {
     let is_too_long = state.is_too_long;
     let mut members = state.members.values_mut();
     if let (Some(given), Ok(_)) = (given, end) {
         return members.for_each(|member| {
             let saved = given.saved;
-            member.note(given.note());
+            member.note(given.note(CacheStatus::Coalesced));
             member.passenger.tally.end_saving(Ended::Coalesced, saved);
         });
     }
@@ -127,7 +128,7 @@ impl Member {
         let is_used = !(streamed && passenger.streams) && spare.is_for(error.kind());
         if is_used {
             spare.take();
-            passenger.tally.end_saving(Ended::Stale, spare.saved);
+            passenger.tally.end_saving(Ended::Stale, spare.saved());
             let note = spare.note();
             self.note(note);
         }

@@ -10,7 +10,7 @@ use std::{
 use obs_core::{Alarm, Deadline, Elapsed, Error, ErrorKind, Replay};
 use tokio::time::Instant;
 
-use super::{Passenger, lock, shared::Flight, state::Phase};
+use super::{lock::lock, passenger::Passenger, shared::Flight, state::Phase};
 use crate::ledger::Ended;
 
 /// Most chunks that are taken for a reader who stops at the finish reason: usage comes soon after it, or not at all.

@@ -12,13 +12,15 @@ use futures_core::Stream;
 use obs_core::{CacheNote, CacheStatus, CallContext, ChunkStream, Key, Replay};
 
 use super::{
-    Flights, Passenger, Plan,
     bell::Bell,
+    flights::Flights,
     ground::Ground,
-    lock,
-    state::{Giver, Member, Phase, State},
+    lock::lock,
+    passenger::Passenger,
+    plan::{Giver, Plan},
+    state::{Member, Phase, State},
 };
-use crate::lease::Given;
+use crate::stored::Stored;
 
 pub(super) struct Flight<T: Replay> {
     pub(super) state: Mutex<State<T>>,
@@ -50,7 +52,7 @@ impl<T: Replay> Flight<T> {
     }
 
     /// What is known of the answer, if another process asked for it.
-    pub(super) fn given(&self) -> Option<Given> {
+    pub(super) fn given(&self) -> Option<Stored> {
         self.given.as_ref().and_then(|given| given())
     }
 
@@ -138,7 +140,7 @@ impl<T: Replay> Flight<T> {
                 for member in state.members.values_mut() {
                     member.inform(&report);
                     if let Some(given) = &given {
-                        member.note(given.note());
+                        member.note(given.note(CacheStatus::Coalesced));
                     }
                 }
                 drop(state);

@@ -1,19 +1,13 @@
 //! What the members of a flight share, under its lock.
-use std::{
-    collections::{BTreeMap, VecDeque},
-    future::Future,
-    pin::Pin,
-};
+use std::collections::{BTreeMap, VecDeque};
 
 use bytes::Bytes;
 use obs_core::{CacheNote, Capture, ChunkStream, Error, Finish, LlmChunk, Replay, Report, Usage};
 
-use super::{Landed, Passenger};
-use crate::lease::Given;
-
-pub(crate) type Calling<T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send>>;
-pub(crate) type Giver = Box<dyn Fn() -> Option<Given> + Send + Sync>;
-pub(crate) type Keep = Box<dyn FnOnce(Landed<'_>) + Send>;
+use super::{
+    passenger::Passenger,
+    plan::{Calling, Keep},
+};
 
 pub(super) struct State<T: Replay> {
     pub(super) phase: Phase<T>,

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use futures_core::Stream;
 use obs_core::{Capture, ChunkStream, Error, ErrorKind, LlmChunk, LlmResponseExt, Replay};
 
-use super::{lock, seat::Seat, state::Phase};
+use super::{lock::lock, seat::Seat, state::Phase};
 
 /// Waits for the answer of a flight.
 pub(crate) struct Waiter<T: Replay> {

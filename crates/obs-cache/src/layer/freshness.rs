@@ -3,9 +3,7 @@ use std::{sync::Arc, time::Duration};
 
 use obs_core::Background;
 
-use crate::{
-    AdaptiveTtl, CacheLayer, adaptive::Learner, early::Early, negative::Refusals, refresh::Refresh,
-};
+use crate::{AdaptiveTtl, CacheLayer, adaptive::Learner, early::Early, negative::Refusals};
 
 impl<St> CacheLayer<St> {
     /// For how long an answer is given again: an hour by default. It is kept in milliseconds.
@@ -50,7 +48,7 @@ impl<St> CacheLayer<St> {
     #[must_use]
     pub fn stale_while_revalidate(mut self, window: Duration, background: Background) -> Self {
         self.settings.stale.while_revalidating = window;
-        self.settings.refresh = Some(Refresh::new(background));
+        self.settings.refresh = Some(background);
         self
     }
 
@@ -109,7 +107,7 @@ impl<St> CacheLayer<St> {
         let is_factor = beta > 0.0 && beta.is_finite();
         assert!(is_factor, "beta is a factor above zero; 1 is the usual one");
         self.settings.early = Some(Early::new(beta));
-        self.settings.refresh = Some(Refresh::new(background));
+        self.settings.refresh = Some(background);
         self
     }
 
