@@ -15,6 +15,9 @@ use crate::names;
 /// Most bytes of a prompt, and of an answer, unless told otherwise.
 const BYTES: usize = 16 * 1024;
 
+/// Most bytes of an answer that are held for a hook, which might not know the half of a secret for one.
+const HELD: usize = 1 << 20;
+
 /// Changes a text before it is captured; `None` leaves it out.
 type Redact = dyn Fn(Role, String) -> Option<String> + Send + Sync;
 
@@ -49,7 +52,6 @@ pub(crate) struct Captured {
     instructions: Vec<Value>,
     input: Vec<Value>,
     output: String,
-    cut: bool,
 }
 
 impl Default for Capture {
@@ -67,8 +69,8 @@ impl Capture {
         }
     }
 
-    /// Shows each text to this function first, and captures what it gives: `None` leaves it out. An answer is shown whole. A
-    /// panic leaves the text out.
+    /// Shows each text to this function first, and captures what it gives, up to the [limit](Self::max_bytes): `None` leaves it
+    /// out. An answer is shown whole, streamed or not, or the first MiB of it, which is held until then. A panic leaves the text out.
     pub fn redact(
         mut self,
         redact: impl Fn(Role, String) -> Option<String> + Send + Sync + 'static,
@@ -89,7 +91,6 @@ impl Capture {
             instructions: Vec::new(),
             input: Vec::new(),
             output: String::new(),
-            cut: false,
         };
         let mut left = self.bytes;
         request.visit_prompt(&mut |role, text| {
@@ -126,10 +127,12 @@ impl Capture {
 impl Captured {
     /// A piece of the answer.
     pub(crate) fn answer(&mut self, text: &str) {
-        let left = self.capture.bytes.saturating_sub(self.output.len());
-        let text_start = start(text, left);
-        self.cut |= text_start.len() < text.len();
-        self.output.push_str(text_start);
+        let most = match self.capture.redact {
+            Some(_) => self.capture.bytes.max(HELD),
+            None => self.capture.bytes,
+        };
+        let left = most.saturating_sub(self.output.len());
+        self.output.push_str(start(text, left));
     }
 
     pub(crate) fn attributes(self, finish: Option<Finish>) -> Vec<KeyValue> {
@@ -141,9 +144,12 @@ impl Captured {
         };
         add(names::SYSTEM_INSTRUCTIONS, self.instructions);
         add(names::INPUT_MESSAGES, self.input);
-        let answered = !self.output.is_empty();
-        let output = self.capture.redacted(Role::Assistant, self.output);
-        if let (true, Some(output)) = (answered, output) {
+        let output = Some(self.output).filter(|output| !output.is_empty());
+        let output = output.and_then(|output| self.capture.redacted(Role::Assistant, output));
+        let output = output
+            .as_deref()
+            .map(|output| start(output, self.capture.bytes));
+        if let Some(output) = output.filter(|output| !output.is_empty()) {
             let part = json!({"type": "text", "content": output});
             let finish = finish.map_or("unknown", Finish::as_str);
             let message = json!({"role": "assistant", "parts": [part], "finish_reason": finish});

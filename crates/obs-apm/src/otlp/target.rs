@@ -162,8 +162,9 @@ fn headers(name: &str, vars: &mut Vars<'_>) -> HeaderMap {
     headers
 }
 
-/// A URL without user and password.
+/// A URL without user, password and query: keys are in any of them.
 fn shown(url: &str) -> String {
+    let url = url.split(['?', '#']).next().unwrap_or_default();
     match (url.find("://"), url.rfind('@')) {
         (Some(scheme), Some(at)) if scheme + 3 <= at => {
             format!("{}{}", &url[..scheme + 3], &url[at + 1..])

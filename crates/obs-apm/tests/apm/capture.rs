@@ -120,6 +120,23 @@ async fn no_more_is_told_than_the_limit() {
     assert!(output.expect("is told").contains(r#""the the se""#));
 }
 
+/// Half of a secret is one too, and looks like none.
+#[tokio::test]
+async fn the_hook_sees_what_is_beyond_the_limit() {
+    for streamed in [false, true] {
+        let capture = Capture::new().redact(|_, text| Some(text.replace(SECRET, "[redacted]")));
+        let spans = Spans::new();
+        let [_, _, output] = told(&spans, Some(capture.max_bytes(9)), streamed).await;
+        let content = match streamed {
+            true => r#""the [reda""#,
+            false => r#""[redacted""#,
+        };
+        let output = output.expect("is told");
+        let expected = format!(r#""content":{}"#, content);
+        assert!(output.contains(&expected), "{output}");
+    }
+}
+
 #[tokio::test]
 async fn calls_that_are_not_sampled_are_not_read() {
     let spans = Spans::sampled(Sampler::AlwaysOff);

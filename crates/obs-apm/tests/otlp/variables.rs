@@ -192,8 +192,8 @@ fn the_protocol_of_a_signal_stands_over_the_general_one() {
 }
 
 #[test]
-fn an_endpoint_that_is_no_url_is_said_without_its_password() {
-    let telemetry = telemetry(&[(ENDPOINT, "ftp://user:hunter2@host")]);
+fn an_endpoint_that_is_no_url_is_said_without_its_passwords() {
+    let telemetry = telemetry(&[(ENDPOINT, "ftp://user:hunter2@host?key=hunter2")]);
     let problems = problems(&telemetry);
     assert!(problems[0].contains("OTEL_EXPORTER_OTLP_ENDPOINT"));
     assert!(problems[0].contains("ftp://host"), "{problems:?}");
