@@ -10,7 +10,7 @@ use crate::code::{code_of, kind_by, kind_of, reason_of};
 /// Whose reasons they are, in `google.rpc.ErrorInfo`.
 const DOMAIN: &str = "obs";
 
-/// An error as a status: the code that suits its kind, its text, and in the details `google.rpc.ErrorInfo` with the kind as the
+/// An error as a status: the code that suits its kind, its text, which is the message alone where another status is the cause, and in the details `google.rpc.ErrorInfo` with the kind as the
 /// reason (`RATE_LIMITED`, domain `obs`), and `google.rpc.RetryInfo` where it is known when to ask again.
 #[must_use]
 pub fn status(error: &Error) -> Status {
@@ -19,7 +19,14 @@ pub fn status(error: &Error) -> Status {
     if let Some(after) = error.retry_after() {
         details.set_retry_info(Some(after));
     }
-    Status::with_error_details(code_of(error.kind()), error.to_string(), details)
+    Status::with_error_details(code_of(error.kind()), text(error), details)
+}
+
+fn text(error: &Error) -> String {
+    // All that a status says of itself would grow from hop to hop, and name the addresses that could not be reached.
+    let cause = error.find::<Status>().map(Status::message);
+    let message = cause.filter(|message| !message.is_empty());
+    message.map_or_else(|| error.to_string(), str::to_owned)
 }
 
 /// A status as an error, whose cause it is: the kind that its details name if they are of these layers, else that of its code;
@@ -64,6 +71,20 @@ mod tests {
         assert_eq!(back.retry_after(), Some(Duration::from_secs(7)));
         let cause = back.find::<Status>().map(Status::message);
         assert_eq!(cause, Some("no room"));
+    }
+
+    #[test]
+    fn the_text_is_the_same_from_hop_to_hop() {
+        let mut refused = Status::unavailable("tcp connect error");
+        let address = std::io::Error::other("10.0.0.7:50051 refused");
+        refused.set_source(std::sync::Arc::new(address));
+        for _ in 0..3 {
+            refused = status(&error(refused));
+            assert_eq!(refused.message(), "tcp connect error");
+            assert_eq!(refused.code(), Code::Unavailable);
+        }
+        let silent = status(&error(Status::aborted("")));
+        assert!(silent.message().contains("code"), "{silent}");
     }
 
     #[test]
