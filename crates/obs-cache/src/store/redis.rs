@@ -1,8 +1,11 @@
 //! Answers in Redis, for several processes.
+mod fault;
 mod generations;
 mod leases;
 mod names;
+mod part;
 mod show;
+mod stats;
 mod writes;
 
 use std::{
@@ -20,18 +23,21 @@ use std::{
 use bytes::Bytes;
 use obs_core::{Background, Key};
 use obs_metrics::Metrics;
-use obs_redis::{Change, Fault, Redis, State};
+use obs_redis::{Change, Redis};
 use tokio::time::Instant;
 
+pub use self::stats::RedisStats;
 use self::{
+    fault::failed,
     generations::{Generations, Known},
     leases::Leases,
     names::{id, name},
+    part::{PURGES, is_name, is_of_all},
     writes::Writes,
 };
 use crate::{
     ChangeListener, Changed, Codec, Entry, Pending, Purge, Reading, Scope, Store, StoreError,
-    StoreFault, Timestamp,
+    Timestamp,
 };
 
 /// Answers in Redis: shared by all processes that use the same server and the same key.
@@ -61,24 +67,6 @@ struct Inner {
 #[must_use = "futures do nothing unless polled"]
 pub struct RedisGet(Pin<Box<dyn Future<Output = Result<Option<Entry>, StoreError>> + Send>>);
 
-/// What a [`RedisStore`] has written, and the state of its connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct RedisStats {
-    /// What the breaker in front of the server lets through.
-    pub breaker: State,
-    /// How often the breaker has opened.
-    pub opened: u64,
-    /// Entries that were written.
-    pub written: u64,
-    /// Writes that there was no room for.
-    pub dropped: u64,
-    /// Writes and removals that failed.
-    pub failed: u64,
-    /// Bytes of answers that wait to be written; at most 64 MiB.
-    pub waiting_bytes: u64,
-}
-
 impl RedisStore {
     /// How all names in Redis begin that are of this store.
     pub const PREFIX: &'static str = "obs:";
@@ -103,20 +91,6 @@ impl RedisStore {
             observed: AtomicBool::new(false),
         }))
     }
-
-    /// What happened so far.
-    #[must_use]
-    pub fn stats(&self) -> RedisStats {
-        let (redis, writes) = (self.0.redis.stats(), &self.0.writes);
-        RedisStats {
-            breaker: redis.state,
-            opened: redis.opened,
-            written: writes.written.get(),
-            dropped: writes.dropped.get(),
-            failed: writes.faults.sum(),
-            waiting_bytes: writes.waiting() as u64,
-        }
-    }
 }
 
 impl Store for RedisStore {
@@ -135,7 +109,7 @@ impl Store for RedisStore {
                     }
                     Ok(Some(entry))
                 }
-                Err(fault) => Err(StoreError::new(kind(&fault), fault)),
+                Err(fault) => Err(failed(fault)),
             }
         }))
     }
@@ -199,7 +173,7 @@ impl Store for RedisStore {
 
     fn generation(&self, scope: Scope<'_>) -> Reading {
         let (redis, generations) = (&self.0.redis, &self.0.generations);
-        match generations.known(scope, || redis.sees_changes(generations::PURGES)) {
+        match generations.known(scope, || redis.sees_changes(PURGES)) {
             Known::Yes(generation) => Reading::Known(generation),
             Known::Old(generation) => {
                 let refresh = generations.clone().refresh(redis.clone());
@@ -229,10 +203,10 @@ impl Store for RedisStore {
     fn on_change(&self, listener: ChangeListener) -> bool {
         let generations = self.0.generations.clone();
         self.0.redis.on_change(move |change| match change {
-            Change::Key(name) if generations::is_name(name) => {
+            Change::Key(name) if is_name(name) => {
                 // Keys are others from now on.
                 generations.forget();
-                if generations::is_of_all(name) {
+                if is_of_all(name) {
                     listener(Changed::All);
                 }
             }
@@ -289,21 +263,5 @@ fn not_of_the_future(entry: &mut Entry, now: Timestamp) {
         entry.fresh_until = now.after(fresh.since(entry.created));
         entry.keep_until = now.after(kept.since(entry.created));
         entry.created = now;
-    }
-}
-
-fn failed(fault: Fault) -> StoreError {
-    StoreError::new(kind(&fault), fault)
-}
-
-fn kind(fault: &Fault) -> StoreFault {
-    match fault {
-        Fault::Refused => StoreFault::Refused,
-        Fault::Unavailable(_) => StoreFault::Unavailable,
-        Fault::Timeout(_) => StoreFault::Timeout,
-        Fault::Server { .. } => StoreFault::Server,
-        Fault::TooLarge { .. } => StoreFault::TooLarge,
-        Fault::Busy => StoreFault::Busy,
-        _ => StoreFault::Other,
     }
 }

@@ -13,12 +13,15 @@ use std::{
 
 use bytes::Bytes;
 use obs_redis::{Fault, Redis};
-use quick_cache::{Equivalent, sync::Cache};
+use quick_cache::sync::Cache;
 use ring::rand::{SecureRandom, SystemRandom};
 use tokio::{time::Instant, try_join};
 
-use super::failed;
-use crate::{Generation, Purge, Scope, StoreError};
+use super::{
+    fault::failed,
+    part::{PURGES, Part, Parts},
+};
+use crate::{Generation, Scope, StoreError};
 
 /// For so long the count of all purges is taken as known; after it, it is read again off the caller's path.
 const KNOWN: Duration = Duration::from_millis(500);
@@ -32,13 +35,6 @@ const REMEMBERED: usize = 8192;
 /// No server counts more purges than this between two readings: then it counts from somewhere else.
 const MOST: u64 = 1 << 20;
 
-const PREFIX: &[u8] = b"obs:gen:";
-const ALL: &[u8] = b"obs:gen:all";
-const NONE: &[u8] = b"obs:gen:none";
-const NO_TENANT: &[u8] = b"obs:gen:tenant:none";
-/// Of all purges.
-pub(super) const PURGES: &[u8] = b"obs:gen:purges";
-
 /// What was read of late.
 #[derive(Clone)]
 pub(super) struct Generations(Arc<Inner>);
@@ -50,17 +46,6 @@ struct Inner {
     begun: AtomicU64,
     losses: AtomicU64,
 }
-
-/// What is counted: a [`Purge`] that is remembered. Their variants are in the same order, so that their hashes are equal.
-#[derive(Clone, PartialEq, Eq, Hash)]
-pub(super) enum Part {
-    All,
-    Namespace(Option<Box<str>>),
-    Tenant(Option<Box<str>>),
-}
-
-/// Those of a [`Scope`].
-pub(super) type Parts = [Option<Part>; 4];
 
 /// A count, which holds as long as there were so many purges.
 #[derive(Clone, Copy)]
@@ -192,7 +177,7 @@ impl Generations {
         if let Some(known) = known.filter(|known| known.purges == purges) {
             return Ok(known.count);
         }
-        let read = redis.get(name(part.as_purge())).await;
+        let read = redis.get(part.name()).await;
         let count = read.map_err(failed)?.as_deref().map_or(0, number);
         self.0.counts.insert(part, Counted { count, purges });
         Ok(count)
@@ -215,7 +200,7 @@ impl Generations {
 
     /// Counts a purge. It is done when everybody can see it.
     pub(super) async fn purge(self, redis: Redis, part: Part) -> Result<(), Fault> {
-        let count = redis.incr(name(part.as_purge())).await?;
+        let count = redis.incr(part.name()).await?;
         // In this order: who sees that there was a purge sees what was purged.
         let (reading, began) = (self.begin(), Instant::now());
         let purges = Bytes::from_static(PURGES);
@@ -274,32 +259,6 @@ impl Generations {
     }
 }
 
-impl Part {
-    fn as_purge(&self) -> Purge<'_> {
-        match self {
-            Self::All => Purge::All,
-            Self::Namespace(name) => Purge::Namespace(name.as_deref()),
-            Self::Tenant(name) => Purge::Tenant(name.as_deref()),
-        }
-    }
-}
-
-impl From<Purge<'_>> for Part {
-    fn from(what: Purge<'_>) -> Self {
-        match what {
-            Purge::All => Self::All,
-            Purge::Namespace(name) => Self::Namespace(name.map(Box::from)),
-            Purge::Tenant(name) => Self::Tenant(name.map(Box::from)),
-        }
-    }
-}
-
-impl Equivalent<Part> for Purge<'_> {
-    fn equivalent(&self, part: &Part) -> bool {
-        *self == part.as_purge()
-    }
-}
-
 /// What is no number counts as another generation than none.
 fn number(text: &[u8]) -> u64 {
     let text = std::str::from_utf8(text).ok();
@@ -312,30 +271,6 @@ fn drawn() -> i64 {
     // Without randomness it begins at the same, and only a loss goes unseen.
     let _ = SystemRandom::new().fill(&mut bytes);
     (u64::from_le_bytes(bytes) >> 16).cast_signed()
-}
-
-/// Whether this is the name of a generation.
-pub(super) fn is_name(name: &[u8]) -> bool {
-    name.starts_with(PREFIX)
-}
-
-pub(super) fn is_of_all(name: &[u8]) -> bool {
-    name == ALL
-}
-
-/// No namespace and no tenant is readable in the store.
-fn name(of: Purge<'_>) -> Bytes {
-    let hashed = |prefix: &str, name: &str| {
-        let hash = blake3::hash(name.as_bytes()).to_hex();
-        Bytes::from([prefix, &hash].concat())
-    };
-    match of {
-        Purge::All => Bytes::from_static(ALL),
-        Purge::Namespace(None) => Bytes::from_static(NONE),
-        Purge::Namespace(Some(name)) => hashed("obs:gen:", name),
-        Purge::Tenant(None) => Bytes::from_static(NO_TENANT),
-        Purge::Tenant(Some(name)) => hashed("obs:gen:tenant:", name),
-    }
 }
 
 #[cfg(test)]
