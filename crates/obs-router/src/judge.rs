@@ -59,7 +59,8 @@ pub use self::schema::{AskedSchema, InvalidSchema, Schema, SchemaStats};
     note = "a judge is a `Judge<{R}, {Res}>`, or a closure `|call: &Call<{R}>, answer: &{Res}| async {{ verdict }}`"
 )]
 pub trait Judge<R, Res> {
-    /// How much of a stream it must see. The later one of this and of [`RouterLayer::commit`](crate::RouterLayer::commit) holds.
+    /// How much of a stream it must see. The later one of this and of [`RouterLayer::commit`](crate::RouterLayer::commit) holds;
+    /// of a time and a number of tokens, which cannot be compared, all of it.
     const COMMIT: Commit;
 
     /// How much of the stream that this call asks for it must see: as much as [of any](Self::COMMIT), unless it can tell that it will

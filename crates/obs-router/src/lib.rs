@@ -70,6 +70,7 @@
 mod backends;
 mod breaker;
 mod chance;
+mod commit;
 mod complexity;
 mod continuation;
 mod continued;

@@ -3,7 +3,7 @@ use std::{sync::Arc, time::Duration};
 
 use obs_core::{Baseline, CallContext, Commit, Deadline};
 
-use crate::{InvalidRoutes, MAX_ROUTES, OTHER, Route, Target};
+use crate::{InvalidRoutes, MAX_ROUTES, OTHER, Route, Target, commit::later};
 
 /// Routes that go together, with their fallbacks by place.
 #[derive(Clone, Debug)]
@@ -173,7 +173,7 @@ impl Table {
 
 impl<P, J> Setup<P, J> {
     /// The later one of what is set and what the judge must see.
-    pub(crate) fn commit(&self, judge: Commit) -> Commit {
+    pub(crate) const fn commit(&self, judge: Commit) -> Commit {
         later(self.commit, judge)
     }
 }
@@ -185,20 +185,5 @@ pub(crate) fn nearest(at: usize, allowed: u64) -> Option<usize> {
         (_, 0) => None,
         (0, worse) => Some(worse.ilog2() as usize),
         (better, _) => Some(better.trailing_zeros() as usize),
-    }
-}
-
-fn later(a: Commit, b: Commit) -> Commit {
-    let rank = |commit| match commit {
-        Commit::Head => 0,
-        Commit::FirstContent => 1,
-        Commit::Complete => 3,
-        _ => 2,
-    };
-    match (a, b) {
-        (Commit::Tokens(m), Commit::Tokens(n)) => Commit::Tokens(m.max(n)),
-        (Commit::After(m), Commit::After(n)) => Commit::After(m.max(n)),
-        _ if rank(b) > rank(a) => b,
-        _ => a,
     }
 }

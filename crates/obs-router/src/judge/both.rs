@@ -9,7 +9,7 @@ use std::{
 use obs_core::{Call, Commit};
 use pin_project_lite::pin_project;
 
-use crate::{Judge, Verdict};
+use crate::{Judge, Verdict, commit::later};
 
 /// Accepts what both judges accept. The second one is asked where the first one accepts: put the cheaper one first.
 #[derive(Clone, Copy, Debug)]
@@ -80,16 +80,5 @@ impl<F, G> fmt::Debug for BothFuture<F, G> {
         f.debug_struct("BothFuture")
             .field("is_accepted", &self.is_accepted)
             .finish_non_exhaustive()
-    }
-}
-
-/// The one that is reached with the other.
-const fn later(one: Commit, other: Commit) -> Commit {
-    match (one, other) {
-        (Commit::Complete, _) | (_, Commit::Complete) => Commit::Complete,
-        (Commit::Head, other) | (other, Commit::Head) => other,
-        (Commit::FirstContent, other) | (other, Commit::FirstContent) => other,
-        // Two different measures: who sees all has seen either.
-        _ => Commit::Complete,
     }
 }

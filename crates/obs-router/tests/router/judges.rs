@@ -223,3 +223,37 @@ async fn the_later_commit_point_holds() {
         .await
         .unwrap();
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_judge_sees_as_much_as_it_must_whatever_else_is_set() {
+    #[derive(Clone, Copy)]
+    struct TwoWords;
+    impl Judge<Ask, Reply> for TwoWords {
+        const COMMIT: Commit = Commit::Tokens(2);
+        type Future = std::future::Ready<Verdict>;
+        fn judge(&self, _: &Call<Ask>, answer: &Reply) -> Self::Future {
+            let Reply::Stream(chunks) = answer else {
+                panic!("a stream was asked for")
+            };
+            let words = chunks.read_ahead().filter(|chunk| chunk.is_content());
+            std::future::ready(Verdict::of(words.count() >= 2))
+        }
+    }
+    let ms = std::time::Duration::from_millis;
+    for commit in [Commit::After(ms(1)), Commit::Tokens(1), Commit::Head] {
+        let layer = cheap_first().judge(TwoWords).commit(commit);
+        let words = || {
+            vec![
+                (10, Ok(Tok::Word("a"))),
+                (10, Ok(Tok::Word("b"))),
+                (10, Ok(Tok::Stop)),
+            ]
+        };
+        let call = ask_streamed();
+        let journal = call.journal();
+        let script = script([(0, Ok(stream(words())))]);
+        let answer = run(&layer, &script, call).await.unwrap();
+        assert_eq!(answer.drain().await.len(), 3);
+        assert_eq!(outcomes(&journal).len(), 1, "{commit:?}");
+    }
+}
