@@ -20,6 +20,7 @@ use tower::Service;
 
 use crate::{
     api::Api,
+    made::{Kept, Made},
     providers::{Provider, Providers},
     refusal::Refusal,
     simulated,
@@ -45,21 +46,46 @@ pub(crate) struct Piece {
     is_last: bool,
 }
 
-/// Passes requests on to the first provider that speaks the interface of the endpoint, or else to the first one. Always ready.
+/// Passes requests on to the provider that made the response that they name, or to the first one that speaks the interface of the endpoint, or
+/// else to the first one. Always ready.
 #[derive(Clone, Debug)]
-pub(crate) struct Forwarder(Providers);
+pub(crate) struct Forwarder {
+    to: Providers,
+    made: Made,
+}
 
 impl Forwarder {
-    pub(crate) fn new(to: Providers) -> Self {
-        Self(to)
+    pub(crate) fn new(to: Providers, made: Made) -> Self {
+        Self { to, made }
     }
 
-    fn of(&self, request: &Request<Body>) -> Option<Provider> {
+    fn of(&self, request: &Request<Body>, tenant: Option<&str>) -> Result<Provider, Refusal> {
+        let route = match response_of(request.uri().path()) {
+            Some(id) => match self.made.find(id, tenant) {
+                Kept::Own(route) => route,
+                Kept::Another => return Err(no_response(id)),
+                Kept::Unknown => None,
+            },
+            None => None,
+        };
         let api = Api::of_request(request.uri(), request.headers());
         let others = Api::ALL.into_iter().filter(|other| *other != api);
         let mut all = std::iter::once(api).chain(others);
-        all.find_map(|api| self.0.of(api, None)).cloned()
+        let to = all.find_map(|api| self.to.of(api, route.as_deref()));
+        to.cloned().ok_or_else(|| unknown(request))
     }
+}
+
+/// The response that a path names: `/v1/responses/ID`, or what belongs to it.
+fn response_of(path: &str) -> Option<&str> {
+    let id = path.strip_prefix("/v1/responses/")?.split('/').next()?;
+    (!id.is_empty()).then_some(id)
+}
+
+/// What a provider says of a response that it has not.
+fn no_response(id: &str) -> Refusal {
+    let message = format!("Response with id '{id}' not found.");
+    Refusal::new(StatusCode::NOT_FOUND, message).param("id")
 }
 
 impl Service<Call<ForwardedRequest>> for Forwarder {
@@ -73,15 +99,15 @@ impl Service<Call<ForwardedRequest>> for Forwarder {
 
     fn call(&mut self, call: Call<ForwardedRequest>) -> Self::Future {
         let ForwardedRequest(mut request) = call.request;
-        let to = self.of(&request);
+        let to = self.of(&request, call.context.tenant.as_deref());
         let deadline = call.context.deadline;
         Box::pin(async move {
-            let upstream = match to {
-                Some(Provider::Upstream(upstream)) => upstream,
-                Some(Provider::Simulated(_)) if is_count(&request) => {
+            let upstream = match to? {
+                Provider::Upstream(upstream) => upstream,
+                Provider::Simulated(_) if is_count(&request) => {
                     return counted(request.into_body()).await;
                 }
-                Some(Provider::Simulated(_)) | None => return Err(unknown(&request).into()),
+                Provider::Simulated(_) => return Err(unknown(&request).into()),
             };
             upstream.tell_deadline(&deadline, request.headers_mut());
             let (head, body) = upstream.forward(request).await?.into_parts();

@@ -24,6 +24,7 @@ mod lasting;
 mod limits;
 pub mod listen;
 mod live;
+mod made;
 pub mod logging;
 mod names;
 mod outcomes;

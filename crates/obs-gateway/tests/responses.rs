@@ -313,3 +313,107 @@ async fn the_simulated_provider_speaks_it_too() {
     .await;
     assert_eq!(status, 400);
 }
+
+/// Two providers, each with its route, and what both have been asked.
+async fn two(
+    first: impl IntoIterator<Item = Then>,
+    second: impl IntoIterator<Item = Then>,
+) -> (Running, [Provider; 2], String) {
+    let (one, at_one) = Provider::start(first).await;
+    let (two, at_two) = Provider::start(second).await;
+    let file = format!(
+        r#"
+        providers = [
+            {{ name = "one", base_url = "http://{at_one}/v1" }},
+            {{ name = "two", base_url = "http://{at_two}/v1" }},
+        ]
+        routes = [
+            {{ name = "near", provider = "one", model = "small" }},
+            {{ name = "far", provider = "two", model = "large" }},
+        ]
+        "#
+    );
+    let gateway = start(common::from_file(&file, &[])).await;
+    (gateway, [one, two], file)
+}
+
+#[tokio::test]
+async fn a_response_is_asked_for_gone_on_with_and_deleted_where_it_was_made() {
+    for stream in [false, true] {
+        let made = match stream {
+            false => says("large", "Hello"),
+            true => streams(&events("large", "Hello")),
+        };
+        let kept = || json_answer(200, &response("large", "Hello"));
+        let answers = [made, kept(), says("large", "more"), kept()];
+        let (gateway, [one, two], file) = two([], answers).await;
+        let mut first = question("far", "Hi");
+        first["stream"] = stream.into();
+        let got = gateway.post(RESPONSES, &first).bearer_auth("anna");
+        let got = got.send().await.unwrap();
+        assert_eq!(got.status(), 200);
+        got.bytes().await.unwrap();
+        let new = common::from_file(&format!("{file}\n[router]\nthreshold = 0.9\n"), &[]);
+        gateway.gateway.reload(new).unwrap();
+
+        let of = |method: &str, path: &str, key: &str| {
+            let url = gateway.url(&format!("{RESPONSES}/{path}"));
+            let method = method.parse().unwrap();
+            common::client()
+                .request(method, url)
+                .bearer_auth(key)
+                .send()
+        };
+        let items = of("GET", "resp_1/input_items?limit=2", "anna")
+            .await
+            .unwrap();
+        assert_eq!(items.status(), 200);
+        // Who may not have it is told what a provider would say of none.
+        let other = of("GET", "resp_1", "bert").await.unwrap();
+        assert_eq!(other.status(), 404);
+        let told: Value = other.json().await.unwrap();
+        assert_eq!(told["error"]["param"], "id");
+
+        let mut more = question("auto", "And?");
+        more["previous_response_id"] = "resp_1".into();
+        let got = gateway.post(RESPONSES, &more).bearer_auth("anna");
+        assert_eq!(got.send().await.unwrap().status(), 200);
+        let refused = gateway.post(RESPONSES, &more).bearer_auth("bert");
+        let (status, told) = error(refused).await;
+        assert_eq!((status, &told["code"]), (400, &json!("model_not_chosen")));
+
+        assert_eq!(of("DELETE", "resp_1", "anna").await.unwrap().status(), 200);
+        let asked: Vec<_> = two
+            .seen()
+            .into_iter()
+            .map(|seen| (seen.method, seen.path))
+            .collect();
+        let at = |method: &str, path: &str| (method.to_owned(), path.to_owned());
+        assert_eq!(
+            asked,
+            [
+                at("POST", "/v1/responses"),
+                at("GET", "/v1/responses/resp_1/input_items?limit=2"),
+                at("POST", "/v1/responses"),
+                at("DELETE", "/v1/responses/resp_1"),
+            ]
+        );
+        let sent: Value = serde_json::from_slice(&two.seen()[2].body).unwrap();
+        assert_eq!(
+            sent["model"], "large",
+            "the model of the route that made it"
+        );
+        assert!(one.seen().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn a_response_that_nobody_here_has_made_is_asked_for_at_the_first_provider() {
+    let (gateway, [one, _], _) = two([says("small", "Hello")], []).await;
+    let url = gateway.url("/v1/responses/resp_old");
+    assert_eq!(
+        common::client().get(url).send().await.unwrap().status(),
+        200
+    );
+    assert_eq!(one.seen()[0].path, "/v1/responses/resp_old");
+}

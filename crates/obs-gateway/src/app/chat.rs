@@ -24,6 +24,7 @@ use super::{
 use crate::{
     api::Api,
     headers::REQUEST_ID,
+    made::Kept,
     names::{AUTO, Named},
     refusal::Refusal,
 };
@@ -80,11 +81,15 @@ async fn ask<E: Endpoint>(app: &App, id: &Arc<str>, request: Request) -> Result<
 }
 
 impl App {
-    /// Lets a request that goes on with what one provider keeps go there: to that of the route that it names, or to the first
-    /// one. No other would know of it.
+    /// Lets a request that goes on with what one provider keeps go there: to that of the route that it names, to the one that made the
+    /// response that it goes on with, or to the first one. No other would know of it.
     fn bind<E: Endpoint>(&self, call: &mut Call<E::Request>) -> Result<(), Refusal> {
         let names = &self.stacks.names;
-        match self.named(E::API, &call.request)? {
+        let named = match self.named(E::API, &call.request)? {
+            Named::Auto => self.maker::<E>(call).map_or(Named::Auto, Named::Route),
+            named => named,
+        };
+        match named {
             Named::Auto => {
                 let message = format!(
                     "model is `{AUTO}`, and the request goes on with what one provider keeps: expected the name of a \
@@ -107,6 +112,20 @@ impl App {
         let note = CacheNote::new(CacheStatus::Bypass);
         call.journal().with(|report| report.cache = Some(note));
         Ok(())
+    }
+
+    /// The place of the route that made what a call goes on with, where that is known, and the caller may have it.
+    fn maker<E: Endpoint>(&self, call: &Call<E::Request>) -> Option<usize> {
+        let id = E::goes_on_with(&call.request)?;
+        let Kept::Own(Some(by)) = self.stacks.made.find(&id, call.context.tenant.as_deref()) else {
+            return None;
+        };
+        let allowed = call.context.allowed.as_ref();
+        if allowed.is_some_and(|allowed| !allowed.contains(&by)) {
+            return None;
+        }
+        let routes = self.stacks.names.routes();
+        routes.iter().position(|route| route.name == by)
     }
 }
 

@@ -4,7 +4,7 @@ use http::HeaderMap;
 use obs_anthropic::{Messages, MessagesRequest};
 use obs_core::Error;
 use obs_openai::{Chat, ChatRequest, InvalidRequest, Responses, ResponsesRequest, sse};
-use obs_wire::{Ask, Format, Response};
+use obs_wire::{Ask, Format, Response, json};
 
 use crate::{
     api::Api,
@@ -19,6 +19,11 @@ pub(super) trait Endpoint: Format {
     fn parse(body: Bytes, headers: &HeaderMap) -> Result<Self::Request, InvalidRequest>;
 
     fn stacks(all: &Stacks) -> &Textual<Self::Request>;
+
+    /// The response that a request goes on with.
+    fn goes_on_with(_: &Self::Request) -> Option<String> {
+        None
+    }
 
     /// What keeps a connection alive while an answer is waited for.
     fn waiting() -> Bytes {
@@ -56,6 +61,14 @@ impl Endpoint for Responses {
 
     fn stacks(all: &Stacks) -> &Textual<ResponsesRequest> {
         &all.responses
+    }
+
+    fn goes_on_with(request: &ResponsesRequest) -> Option<String> {
+        let mut id = None;
+        json::text_field(request.text(), "previous_response_id", &mut |text| {
+            id = Some(text.to_owned());
+        });
+        id
     }
 
     fn refused(_: &[u8], error: &Error) -> Bytes {

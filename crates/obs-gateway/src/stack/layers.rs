@@ -9,16 +9,8 @@ use tower::{Layer, Service, ServiceExt, util::BoxCloneSyncService};
 
 use super::Textual;
 use crate::{
-    api::Api,
-    boxed::Stack,
-    build_error::BuildError,
-    cascade::Cascade,
-    comparing::Grader,
-    limits::LimitsLayer,
-    outcomes::Outcomes,
-    providers::{Providers, Speaking},
-    routing::Routing,
-    settings::Settings,
+    api::Api, boxed::Stack, build_error::BuildError, cascade::Cascade, comparing::Grader,
+    limits::LimitsLayer, outcomes::Outcomes, routing::Routing, settings::Settings,
     spending::Spending,
 };
 
@@ -61,19 +53,21 @@ impl Layers {
         Ok(other)
     }
 
-    pub(super) fn textual<R>(
+    /// All layers around what asks these providers.
+    pub(super) fn textual<R, S>(
         &self,
-        providers: &Providers,
+        providers: S,
         outcomes: &Outcomes,
         format: &'static str,
     ) -> Textual<R>
     where
         R: Ask<Answer: Replay>,
-        Speaking: Service<Call<R>, Response = R::Answer, Error = Error, Future: Send>,
+        S: Service<Call<R>, Response = R::Answer, Error = Error> + Clone + Send + Sync + 'static,
+        S::Future: Send + 'static,
     {
         Textual {
-            all: outcomes.around(format, self.around(providers.speaking(self.api))),
-            bound: outcomes.around(format, self.bound(providers.speaking(self.api))),
+            all: outcomes.around(format, self.around(providers.clone())),
+            bound: outcomes.around(format, self.bound(providers)),
         }
     }
 

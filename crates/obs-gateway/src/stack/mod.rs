@@ -34,6 +34,7 @@ use crate::{
     forwarded::{ForwardedAnswer, ForwardedRequest, Forwarder},
     kept,
     limits::LimitsLayer,
+    made::Made,
     names::Names,
     outcomes::Outcomes,
     providers::Providers,
@@ -57,6 +58,8 @@ pub(crate) struct Stacks {
     pub(crate) outcomes: Arc<Outcomes>,
     /// Who pays, where there are budgets.
     pub(crate) spending: Spending,
+    /// Where the responses are that providers keep.
+    pub(crate) made: Made,
     /// The connection to Redis, where answers are kept there.
     pub(crate) redis: Option<Redis>,
 }
@@ -99,6 +102,8 @@ impl Stacks {
         let prices = prices(settings);
         let metrics = telemetry.metrics();
         providers.count(&metrics);
+        // A response is where it was made, whatever the settings are by now.
+        let made = before.map_or_else(Made::default, |(_, stacks)| stacks.made.clone());
         let kept = Kept::new(settings, before);
         let stores = Stores::new(settings, background, &kept)?;
         let api = if names.speaks(Api::OpenAi) {
@@ -153,16 +158,17 @@ impl Stacks {
         let each = || each.iter().copied().flatten();
         let of = |api| if layers.api == api { &layers } else { &second };
         let (openai, anthropic) = (of(Api::OpenAi), of(Api::Anthropic));
+        let to_openai = providers.speaking(Api::OpenAi);
         Ok(Self {
-            chat: openai.textual(&providers, outcomes, "openai"),
-            responses: openai.textual(&providers, outcomes, "responses"),
-            messages: anthropic.textual(&providers, outcomes, "anthropic"),
-            embeddings: outcomes.around("openai", openai.around(providers.speaking(Api::OpenAi))),
+            chat: openai.textual(to_openai.clone(), outcomes, "openai"),
+            responses: openai.textual(made.by(to_openai.clone()), outcomes, "responses"),
+            messages: anthropic.textual(providers.speaking(Api::Anthropic), outcomes, "anthropic"),
+            embeddings: outcomes.around("openai", openai.around(to_openai)),
             forward: outcomes.around_unmetered(BoxCloneSyncService::new(
                 ServiceBuilder::new()
                     .layer(&layers.apm)
                     .layer(&layers.timeout)
-                    .service(Forwarder::new(providers)),
+                    .service(Forwarder::new(providers, made.clone())),
             )),
             figures: Figures {
                 apms: each().map(|of| of.apm.clone()).collect(),
@@ -174,6 +180,7 @@ impl Stacks {
                 memory: stores.memory,
                 redis: stores.redis,
             },
+            made,
             names,
             outcomes: outcomes.clone(),
             redis: stores.connection,
