@@ -180,6 +180,44 @@ async fn a_cascade_is_chosen_where_it_costs_least_and_its_answer_is_judged() {
 }
 
 #[tokio::test]
+async fn a_decision_is_explained_by_the_routes_of_its_interface() {
+    let folder = Folder::new();
+    let mut text = folder.router("expected-cost", "answer_worth = \"0.02\"");
+    let mut providers = Vec::new();
+    for (format, routes) in [("openai", ["a", "b"]), ("anthropic", ["c", "d"])] {
+        let (provider, address) = Provider::start(answers(1)).await;
+        providers.push(provider);
+        text += &format!(
+            "[[providers]]\nname = \"{format}\"\nformat = \"{format}\"\nbase_url = \"http://{address}\"\n"
+        );
+        for (route, dollars) in routes.iter().zip([1, 10]) {
+            text += &format!(
+                "[[routes]]\nname = \"{route}\"\nprovider = \"{format}\"\nmodel = \"m-{route}\"\nprice = {{ input = \"{dollars}\", output = \"{dollars}\" }}\n"
+            );
+        }
+    }
+    let gateway = start(from_file(&text, &[])).await;
+    let mut question = ask("auto", &prompt(false, 1));
+    question["max_tokens"] = 9.into();
+    for (path, among) in [
+        ("/v1/chat/completions", [true, true, false, false]),
+        ("/v1/messages", [false, false, true, true]),
+    ] {
+        let asked = gateway.post(path, &question).header("x-obs-explain", "1");
+        let response = asked.send().await.unwrap();
+        let told = header(&response, "x-obs-explain").unwrap();
+        let told: Value = serde_json::from_str(told).unwrap();
+        let parts = told["parts"].as_array().unwrap();
+        let has = |route: &str| {
+            parts
+                .iter()
+                .any(|part| part["name"] == format!("cost_{route}"))
+        };
+        assert_eq!(["a", "b", "c", "d"].map(has), among, "{path}");
+    }
+}
+
+#[tokio::test]
 async fn where_a_verdict_does_not_pay_nobody_is_asked_for_one() {
     let folder = Folder::new();
     let more = format!("{JUDGES}answer_worth = \"0.001\"");

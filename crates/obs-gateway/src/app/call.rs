@@ -148,7 +148,7 @@ impl App {
 }
 
 /// The line that the log will have of a call.
-pub(super) fn line<R: LlmRequest>(app: &App, call: &Call<R>, asked: &Asked) -> Line {
+pub(super) fn line<R: LlmRequest>(app: &App, api: Api, call: &Call<R>, asked: &Asked) -> Line {
     app.remember(call);
     let context = &call.context;
     Line {
@@ -164,17 +164,22 @@ pub(super) fn line<R: LlmRequest>(app: &App, call: &Call<R>, asked: &Asked) -> L
         start: Instant::now(),
         status: None,
         error: None,
-        explained: explained(app, call, asked),
+        explained: explained(app, api, call, asked),
     }
 }
 
 /// What the decision on this call rests on, for a caller who asks and for the log of those who look closely.
-fn explained<R: LlmRequest>(app: &App, call: &Call<R>, asked: &Asked) -> Option<HeaderValue> {
+fn explained<R: LlmRequest>(
+    app: &App,
+    api: Api,
+    call: &Call<R>,
+    asked: &Asked,
+) -> Option<HeaderValue> {
     let logs = tracing::enabled!(tracing::Level::DEBUG);
     if !(asked.explain || logs) || call.request.model() != AUTO {
         return None;
     }
-    let policy = app.stacks.figures.routers.first()?.policy();
+    let policy = app.stacks.router(api)?.policy();
     let told = policy.explain(&call.request, &call.context);
     let told = match &call.context.allowed {
         Some(routes) => Some(explain::among(routes, told)),

@@ -49,7 +49,7 @@ async fn ask<E: Endpoint>(app: &App, id: &Arc<str>, request: Request) -> Result<
     let request = E::parse(body, &headers)?;
     let is_bound = !request.request().is_movable();
     let mut call = app.call(E::API, id, request, &headers, &asked)?;
-    let line = call::line(app, &call, &asked);
+    let line = call::line(app, E::API, &call, &asked);
     let stacks = E::stacks(&app.stacks);
     let stack = if is_bound {
         app.bind::<E>(&mut call)?;

@@ -33,7 +33,7 @@ async fn embed(app: &App, id: &Arc<str>, request: Request) -> Result<Response, R
     } = call::read(app, request).await?;
     let request = EmbeddingRequest::parse(body)?.headers(&headers);
     let call = app.call(Api::OpenAi, id, request, &headers, &asked)?;
-    let line = call::line(app, &call, &asked);
+    let line = call::line(app, Api::OpenAi, &call, &asked);
     Ok(match app.stacks.embeddings.clone().oneshot(call).await {
         Ok(answer) => {
             let (headers, body) = answer.into_parts();

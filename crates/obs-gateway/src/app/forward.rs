@@ -56,7 +56,7 @@ async fn forward(
     let mut call = Call::new(ForwardedRequest(request)).tenant(tenant);
     call.context.id = Some(id.clone());
     call.context.deadline = asked.deadline.clone();
-    let mut line = call::line(app, &call, &asked);
+    let mut line = call::line(app, api, &call, &asked);
     Ok(match app.stacks.forward.clone().oneshot(call).await {
         Ok(answer) => {
             line.status = Some(answer.head.status);

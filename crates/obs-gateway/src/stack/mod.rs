@@ -58,6 +58,8 @@ pub(crate) struct Stacks {
     pub(crate) outcomes: Arc<Outcomes>,
     /// Who pays, where there are budgets.
     pub(crate) spending: Spending,
+    /// Who decides, in the order of [`Api::ALL`].
+    deciding: [Option<Routing>; 2],
     /// Where the responses are that providers keep.
     pub(crate) made: Made,
     /// The connection to Redis, where answers are kept there.
@@ -158,6 +160,7 @@ impl Stacks {
         let each = || each.iter().copied().flatten();
         let of = |api| if layers.api == api { &layers } else { &second };
         let (openai, anthropic) = (of(Api::OpenAi), of(Api::Anthropic));
+        let deciding = Api::ALL.map(|api| of(api).router.clone());
         let to_openai = providers.speaking(Api::OpenAi);
         Ok(Self {
             chat: openai.textual(to_openai.clone(), outcomes, "openai"),
@@ -180,12 +183,18 @@ impl Stacks {
                 memory: stores.memory,
                 redis: stores.redis,
             },
+            deciding,
             made,
             names,
             outcomes: outcomes.clone(),
             redis: stores.connection,
             spending,
         })
+    }
+
+    /// Who decides on requests of this interface; `None`: there is nothing to choose from.
+    pub(crate) fn router(&self, api: Api) -> Option<&Routing> {
+        self.deciding[api.index()].as_ref()
     }
 
     /// What virtual keys may spend, shared through Redis where answers are.
