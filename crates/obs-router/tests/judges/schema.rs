@@ -193,6 +193,8 @@ async fn an_answer_is_judged_by_the_schema_that_its_request_asks_for() {
         }
     }
     assert_eq!(judge.stats().unjudged, 7);
+    let told = format!("{judge:?}");
+    assert!(told.contains("kept: 4"), "one of them is fit: {told}");
 }
 
 /// Whether a stream goes out that has begun, and does not end.

@@ -1,9 +1,11 @@
 //! Expected cost decides.
 use std::{future::ready, sync::atomic::Ordering::SeqCst};
 
-use obs_core::{Call, CallContext, PriceTable};
+use obs_core::{Call, CallContext, Price, PriceTable};
 use obs_metrics::Metrics;
-use obs_router::{Discernment, ExpectedCost, Policy, Qualities, RouterLayer, Verdict};
+use obs_router::{
+    Discernment, ExpectedCost, Policy, Qualities, Route, RouterLayer, Target, Verdict,
+};
 
 use crate::support::{Answer, Ask, Models, ask, layer, prices, routes, usd, was};
 
@@ -61,6 +63,28 @@ async fn what_a_call_may_not_take_costs_nothing_that_counts() {
     call.context.allowed = Some(["cheap".into()].into());
     let took = models.took(&layer(policy()), call).await;
     assert_eq!(took, was("cheap", "learned"), "not as the default");
+}
+
+#[test]
+fn among_those_that_a_call_may_take_the_cheapest_way_is_taken() {
+    let routes = ["a", "b", "c"].map(|name| Route::new(name).model(name));
+    let price = |price| Price::per_million(price, price).expect("a price");
+    let prices = PriceTable::new()
+        .with_model("a", price("10"))
+        .with_model("b", price("11"))
+        .with_model("c", price("1000"));
+    // The second one is worth its price, and the third is not.
+    let told = |_: &Ask, _: &CallContext, of: &mut [f32]| of.copy_from_slice(&[0.90, 0.95, 0.96]);
+    let policy = ExpectedCost::new(&routes, prices, told, usd("0.5"));
+    let mut call = ask("q");
+    let decide = |call: &Call<Ask>| policy.decide(&call.request, &call.context);
+    assert_eq!(*decide(&call).target(), "b".to_owned().into());
+    call.context.allowed = Some(["a".into(), "c".into()].into());
+    assert_eq!(
+        *decide(&call).target(),
+        Target::First,
+        "and not the better one"
+    );
 }
 
 #[tokio::test]

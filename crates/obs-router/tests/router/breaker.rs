@@ -157,6 +157,37 @@ async fn after_its_rest_one_call_tries_it_and_an_answer_closes_it() {
     );
 }
 
+/// Many calls are under way when a provider goes down.
+#[tokio::test(start_paused = true)]
+async fn what_was_asked_before_it_opened_neither_closes_it_nor_makes_it_longer() {
+    let (inner, mut handle) = mock::pair::<Call<Ask>, Reply>();
+    let layer = layer(Breaker::new(1));
+    let inner = obs_core::AttemptLayer::new(prices())
+        .enveloped()
+        .layer(inner);
+    let mut router = layer.layer(inner);
+    let mut calls: Vec<_> = (0..3).map(|_| task::spawn(router.call(ask()))).collect();
+    let mut asked = Vec::new();
+    for call in &mut calls {
+        assert_pending!(call.poll());
+        asked.push(handle.next_request().await.expect("asked").1);
+    }
+    let [first, second, third] = asked.try_into().expect("three");
+    first.send_error(down());
+    assert_pending!(calls[0].poll());
+    assert!(opened(&layer));
+    advance(3 * S).await;
+    second.send_response(whole("a"));
+    assert!(calls[1].poll().is_ready());
+    assert!(opened(&layer), "it had answered before");
+    third.send_error(down());
+    assert_pending!(calls[2].poll());
+    let stats = layer.stats();
+    assert_eq!(stats.route("cheap").expect("a route").errors, 2);
+    advance(2 * S).await;
+    assert_eq!(state(&layer), BreakerState::HalfOpen);
+}
+
 #[tokio::test(start_paused = true)]
 async fn with_each_probe_that_fails_the_rest_doubles_up_to_the_longest() {
     let layer = layer(Breaker::new(1).rests(5 * S, 15 * S));

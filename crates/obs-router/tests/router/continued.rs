@@ -234,7 +234,11 @@ async fn what_is_more_than_text_is_not_gone_on_with() {
         (1, Ok(Stop)),
         (1, Err(ErrorKind::CutOff)),
     ];
-    for items in [tool, ended] {
+    let long = vec![
+        (1, Ok(Word("a".repeat((1 << 20) + 1).leak()))),
+        (1, Err(ErrorKind::CutOff)),
+    ];
+    for items in [tool, ended, long] {
         let stack = stack([cheap().prefill()], [(0, Ok(stream(items)))]);
         let got = stack.read(ask_streamed()).await.unwrap();
         assert_eq!(got.last(), Some(&Err(ErrorKind::CutOff)));
