@@ -130,3 +130,30 @@ impl<S> fmt::Debug for Served<S> {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whose call it is, by all that a request may say of it.
+    fn tenant(served: &Served<()>, extension: Option<&str>) -> Option<Arc<str>> {
+        let mut request = Request::new(());
+        let metadata = request.metadata_mut();
+        metadata.insert("authorization", "Bearer secret".parse().expect("a value"));
+        metadata.insert("x-obs-tenant", "acme".parse().expect("a value"));
+        if let Some(tenant) = extension {
+            request.extensions_mut().insert(Tenant(tenant.into()));
+        }
+        served.circumstances(&request).expect("it is sound").tenant
+    }
+
+    #[test]
+    fn an_interceptor_says_whose_call_it_is_over_its_metadata() {
+        let served = Served::new(());
+        let by_metadata = tenant(&served, None).expect("a tenant");
+        assert!(!by_metadata.contains("secret") && *by_metadata != *"checked");
+        assert_eq!(tenant(&served, Some("checked")).as_deref(), Some("checked"));
+        let last = served.context(|_, context| context.tenant = Some("last".into()));
+        assert_eq!(tenant(&last, Some("checked")).as_deref(), Some("last"));
+    }
+}

@@ -80,6 +80,22 @@ async fn what_came_along_goes_on_less_the_time_that_was_spent() {
     }
 }
 
+/// Who the users are is nothing that a provider needs to know.
+#[tokio::test]
+async fn a_provider_is_told_the_trace_alone() {
+    let mut sent = HeaderMap::new();
+    incoming()
+        .run(async { Propagator::default().inject_trace_headers(&mut sent) })
+        .await;
+    let told: HashMap<_, _> = sent
+        .iter()
+        .map(|(name, value)| (name.as_str(), value))
+        .collect();
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert_eq!(told["traceparent"], TRACE);
+    assert_eq!(told["tracestate"], "vendor=1");
+}
+
 #[tokio::test(start_paused = true)]
 async fn nothing_is_sent_when_no_time_is_left() {
     let call = Call::new("a question").deadline(Deadline::after(Duration::ZERO, Duration::ZERO));
@@ -260,4 +276,14 @@ async fn without_anybody_to_see_it_an_activity_ends_nobody_elses_span() {
     let spans = exporter.get_finished_spans().expect("not poisoned");
     assert_eq!(spans.len(), 1);
     assert_eq!(spans[0].status, Status::Unset);
+}
+
+#[tokio::test]
+async fn a_span_ends_with_its_activity_though_somebody_keeps_its_context() {
+    let (telemetry, exporter) = seen();
+    let tool = Activity::tool("search").telemetry(&telemetry).start();
+    let _kept = tool.context().clone();
+    drop(tool);
+    let spans = exporter.get_finished_spans().expect("not poisoned");
+    assert_eq!(spans.len(), 1);
 }

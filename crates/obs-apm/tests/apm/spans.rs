@@ -361,6 +361,28 @@ async fn hits_are_told_with_what_they_saved() {
     }
 }
 
+#[tokio::test]
+async fn a_hit_that_is_left_early_has_saved_nothing() {
+    let spans = Spans::new();
+    let inner = service_fn(|call: Call<Ask>| async move {
+        let mut note = CacheNote::new(CacheStatus::Hit);
+        note.saved = Some("0.5".parse().expect("a number"));
+        call.context
+            .journal
+            .with(|report| report.cache = Some(note));
+        Ok::<_, Error>(Answer::stream(futures_util::stream::pending()))
+    });
+    let mut llm = tower_layer::Layer::layer(&spans.layer(), inner);
+    let call = Call::new(Ask::of("priced").streamed());
+    drop(llm.call(call).await.expect("a head"));
+    let span = spans.one();
+    assert_eq!(
+        attribute(&span, "obs.outcome").as_deref(),
+        Some("cancelled")
+    );
+    assert_eq!(attribute(&span, "obs.saved_by_cache.usd"), None);
+}
+
 /// What somebody else wrote, and not well.
 #[derive(Debug)]
 struct Broken {

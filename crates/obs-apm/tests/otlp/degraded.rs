@@ -109,6 +109,25 @@ fn a_collector_that_hangs_is_waited_for_by_nobody() {
     run_calls(&telemetry, 100);
 }
 
+/// With it would go the headers, and what is secret in them.
+#[test]
+fn a_collector_that_sends_elsewhere_is_not_followed() {
+    let (receiver, other) = (Receiver::start(), Receiver::start());
+    receiver.redirect(&format!("{}/v1/traces", other.url()));
+    let url = receiver.url();
+    let telemetry = telemetry(&[
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", &url),
+        ("OTEL_EXPORTER_OTLP_HEADERS", "api-key=secret"),
+        ("OTEL_EXPORTER_OTLP_TIMEOUT", "400"),
+        ("OTEL_METRICS_EXPORTER", "none"),
+    ]);
+    work(&telemetry, 1);
+    let traces = telemetry.tracer_provider().expect("there is an exporter");
+    traces.force_flush().expect_err("it took nothing");
+    assert_eq!(spans(&telemetry, "failed"), 1);
+    assert!(other.seen().is_empty());
+}
+
 #[test]
 fn a_collector_that_is_full_is_counted_and_asked_again() {
     let receiver = Receiver::start();

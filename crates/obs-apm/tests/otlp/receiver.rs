@@ -35,6 +35,8 @@ struct State {
     held: Mutex<bool>,
     freed: Condvar,
     status: Mutex<Option<u16>>,
+    /// Where those are sent who ask.
+    elsewhere: Mutex<Option<String>>,
 }
 
 #[derive(Clone, Debug)]
@@ -73,6 +75,12 @@ impl Receiver {
     /// From now on answers with this status.
     pub(crate) fn refuse(&self, status: u16) {
         *self.state.status.lock().expect("not poisoned") = Some(status);
+    }
+
+    /// From now on sends everybody there.
+    pub(crate) fn redirect(&self, url: &str) {
+        *self.state.elsewhere.lock().expect("not poisoned") = Some(url.to_owned());
+        self.refuse(307);
     }
 
     pub(crate) fn url(&self) -> String {
@@ -138,9 +146,11 @@ impl State {
         let held = self.held.lock().expect("not poisoned");
         drop(self.freed.wait_timeout_while(held, PATIENCE, |held| *held));
         let status = self.status.lock().expect("not poisoned").unwrap_or(200);
+        let elsewhere = self.elsewhere.lock().expect("not poisoned").clone();
+        let location = elsewhere.map_or_else(String::new, |url| format!("location: {url}\r\n"));
         let mut stream = stream;
         let answer = format!(
-            "HTTP/1.1 {status} X\r\ncontent-type: application/x-protobuf\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+            "HTTP/1.1 {status} X\r\n{location}content-type: application/x-protobuf\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
         );
         // Whoever asked may have left.
         let _ = stream.write_all(answer.as_bytes());
