@@ -5,20 +5,28 @@ use obs_wire::{
     json::{self, Kind},
 };
 
+use super::searches::searches;
 use crate::usage::usage;
 
 pub(super) fn read(body: &str) -> Result<AnswerFacts, serde_json::Error> {
     let mut facts = AnswerFacts::default();
     let (mut has_output, mut is_error, mut is_done) = (false, false, false);
+    let mut searched = 0;
     json::fields(body, |key, value| match &*key {
         "id" => facts.id = Piece::of(body, value),
         "model" => facts.model = Piece::of(body, value),
         "usage" => facts.usage = usage(value),
-        "output" => has_output = Kind::of(value) == Kind::Array,
+        "output" if Kind::of(value) == Kind::Array => {
+            has_output = true;
+            searched = searches(value);
+        }
         "status" => is_done = value == "\"completed\"",
         "error" => is_error = !json::is_null(value),
         _ => {}
     })?;
+    if let Some(usage) = &mut facts.usage {
+        usage.searches = searched;
+    }
     facts.found = match (has_output, is_error) {
         (_, true) => Found::Error,
         (true, false) => Found::Answer,

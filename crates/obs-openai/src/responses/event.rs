@@ -5,6 +5,7 @@ use obs_wire::{
     json::{self, Kind},
 };
 
+use super::searches::searches;
 use crate::usage::usage;
 
 /// How far a stream has come.
@@ -31,13 +32,18 @@ pub(super) fn read(data: &str) -> Result<EventFacts<ResponsesProgress>, serde_js
     })?;
     if let Some(response) = response {
         facts.mark.begun = true;
+        let mut searched = 0;
         // It was read with the event.
         let _ = json::fields(response, |key, value| match &*key {
             "id" => facts.id = Piece::of(data, value),
             "model" => facts.model = Piece::of(data, value),
             "usage" => facts.usage = usage(value).map(Box::new),
+            "output" if Kind::of(value) == Kind::Array => searched = searches(value),
             _ => {}
         });
+        if let Some(usage) = &mut facts.usage {
+            usage.searches = searched;
+        }
     }
     match kind.as_deref().unwrap_or_default() {
         ended @ ("response.completed" | "response.incomplete") => {

@@ -3,6 +3,7 @@ mod answer;
 mod event;
 mod input;
 mod merge;
+mod searches;
 mod split;
 mod view;
 

@@ -3,8 +3,8 @@ use bytes::Bytes;
 use futures_util::StreamExt;
 use http::StatusCode;
 use obs_core::{
-    Capture, Error, ErrorKind, Fingerprint, Finish, LlmChunk, LlmRequest, LlmResponse, Replay,
-    Role, Usage,
+    Capture, Error, ErrorKind, Fingerprint, Finish, LlmChunk, LlmRequest, LlmResponse, Price,
+    PriceTable, Replay, Role, Usage,
 };
 use obs_openai::{
     Responses, ResponsesAnswer, ResponsesChunk, ResponsesRequest, error_response, sse::Decoder,
@@ -174,6 +174,22 @@ fn what_the_layers_ask_of_an_answer_is_told() {
         chunks.iter().position(|c| c.finish().is_some()),
         Some(chunks.len() - 1)
     );
+}
+
+#[test]
+fn searches_of_the_web_are_counted_and_cost_what_is_said_or_nobody_knows_what() {
+    let whole = ResponsesAnswer::whole(CALL.1).usage().unwrap();
+    let chunks = events([CALL.0.as_bytes()]).into_iter();
+    let streamed = chunks.map(ResponsesChunk::of).find_map(|of| of.usage());
+    assert_eq!((whole.searches, streamed), (1, Some(whole)));
+    let cost = |price: Price| {
+        let prices = PriceTable::new().with_route("here", price);
+        prices.cost(Some("here"), "m", &whole)
+    };
+    let price = Price::per_million("1", "1").unwrap();
+    assert_eq!(cost(price.clone()), None, "fees that nobody knows");
+    let known = cost(price.per_search("0.01").unwrap()).unwrap();
+    assert_eq!(known.to_string(), "$0.010051");
 }
 
 #[test]
