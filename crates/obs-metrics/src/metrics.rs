@@ -60,6 +60,7 @@ impl Metrics {
     /// That of the process: set by [`set_global`](Self::set_global), or made now on the global meter provider of
     /// OpenTelemetry, with the scope [`SCOPE`]. Set up telemetry before the first layer is made: what was made earlier stays
     /// with the provider of that time.
+    #[must_use]
     pub fn global() -> Self {
         GLOBAL
             .get_or_init(|| Self::new(global::meter(SCOPE)))

@@ -24,7 +24,8 @@ const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
 /// longest time. A route that asks for a rest (429 with `Retry-After`) is left out for that long, a minute at most.
 ///
 /// Failures are those that say something of the route: no connection, 5xx, overload, a refused credential of the operator's,
-/// an answer that breaks off, a model that is silent or falls silent. A caller's own error, or a caller in a hurry, is none.
+/// an answer that breaks off, a model that is silent or falls silent, and an error of which nobody knows what it is. A caller's own
+/// error, or a caller in a hurry, is none.
 ///
 /// While every route that a call may take is left out, the one that was chosen is asked all the same: an answer is possible
 /// there, and nowhere else.
