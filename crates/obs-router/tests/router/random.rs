@@ -8,8 +8,10 @@ use std::{
 };
 
 use futures_util::{StreamExt, future::join_all};
-use obs_core::{Attempt, AttemptLayer, AttemptListener, Deadline, Error, ErrorKind, Outcome, Usd};
-use obs_router::Reason;
+use obs_core::{
+    Attempt, AttemptLayer, AttemptListener, Call, Deadline, Error, ErrorKind, Outcome, Usd,
+};
+use obs_router::{Breaker, Judge, Policy, Reason, Retries, RouterLayer, Verdict};
 use tokio::time::{Instant, sleep, timeout};
 use tower::{ServiceExt, service_fn};
 use tower_layer::Layer;
@@ -72,8 +74,39 @@ async fn model(asked: Ask, dice: u64) -> Result<Reply, Error> {
 
 #[tokio::test(start_paused = true)]
 async fn counts_are_exact_whatever_becomes_of_the_calls() {
+    counts_are_exact(cheap_first()).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn counts_are_exact_with_a_judge_retries_and_breakers() {
+    let judged = AtomicU64::new(0);
+    let judge = move |_: &Call<Ask>, _: &Reply| {
+        let nth = judged.fetch_add(1, Relaxed);
+        async move {
+            sleep(Duration::from_millis(nth % 9)).await;
+            assert_ne!(nth % 50, 0, "a broken judge");
+            Verdict::of(nth % 3 > 0)
+        }
+    };
+    let pause = Duration::from_millis(5);
+    let retries = Retries::new(1).pauses(pause, pause);
+    let layer = cheap_first()
+        .retries(retries)
+        .breaker(Breaker::new(3).rests(4 * pause, 4 * pause));
+    let layer = layer.judge(judge);
+    counts_are_exact(layer.clone()).await;
+    let stats = layer.stats();
+    let [cheap, premium] = ["cheap", "premium"].map(|name| stats.route(name).unwrap());
+    assert!(premium.decisions(Reason::Cascade) > 20);
+    assert!(cheap.retries > 20, "{}", cheap.retries);
+}
+
+async fn counts_are_exact<P, J>(layer: RouterLayer<P, J>)
+where
+    P: Policy<Ask>,
+    J: Judge<Ask, Reply>,
+{
     const CALLS: u64 = 1_000;
-    let layer = cheap_first();
     let next = Arc::new(AtomicU64::new(0));
     let inner = service_fn(move |asked: Ask| model(asked, next.fetch_add(1, Relaxed)));
     let service = layer.layer(AttemptLayer::new(prices()).layer(inner));
