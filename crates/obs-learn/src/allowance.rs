@@ -8,12 +8,15 @@ const MEMORY: f64 = 3600.0;
 const DAY: f64 = 86_400.0;
 /// Time within which what was spent too much, or too little, is made up for, in seconds.
 const MAKES_UP: f64 = DAY / 4.0;
+/// By how much time may run backwards and still be calls that ended out of order, in seconds: beyond it a clock was set.
+const OUT_OF_ORDER: f64 = 60.0;
 /// Calls of each route that have to be seen before their mean cost says anything.
 const FEWEST: f64 = 5.0;
 
 /// Finds the share of premium calls that spends so many dollars a day, from what calls cost and how often they come.
 ///
-/// It foresees spending by the last hour or so, and makes up for what the hours before cost too much or too little within the next six. It knows no clock: whoever tells it of calls tells the time, in seconds, which should not run backwards.
+/// It foresees spending by the last hour or so, and makes up for what the hours before cost too much or too little within the next six. It knows no clock: whoever tells it of calls tells the time, in seconds. Calls may be told out of order by
+/// up to a minute; a clock that is set back by more is believed.
 #[derive(Clone, Debug)]
 pub struct Allowance {
     per_day: f64,
@@ -102,8 +105,14 @@ impl Allowance {
         }
         let (per_day, most) = (self.per_day, self.most_owed());
         let spent = &mut self.spent;
-        let passed = (at - spent.last.unwrap_or(at)).max(0.0);
-        spent.last = Some(at);
+        let last = spent.last.unwrap_or(at);
+        let passed = (at - last).max(0.0);
+        // Each second is counted once: else a thousand calls a second, each a little late, would make days of hours.
+        spent.last = Some(if last - at > OUT_OF_ORDER {
+            at
+        } else {
+            last.max(at)
+        });
         let kept = (-passed / MEMORY).exp();
         spent.watched = spent.watched * kept + MEMORY * (1.0 - kept);
         for seen in [&mut spent.cheap, &mut spent.premium] {

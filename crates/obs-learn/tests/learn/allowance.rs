@@ -54,6 +54,41 @@ fn an_allowance_that_is_too_small_or_too_large_asks_for_the_least_or_for_all() {
 }
 
 #[test]
+fn calls_that_end_out_of_order_make_no_time() {
+    let share = |late: fn(u32) -> f64| {
+        let mut allowance = Allowance::new(2_000.0);
+        for call in 0..20_000 {
+            // A thousand calls a second.
+            let at = 1e6 + f64::from(call) / 1000.0 - late(call);
+            let is = call % 2 == 0;
+            allowance.observe(at, is, if is { 4e-5 } else { 1e-6 });
+        }
+        allowance.share().expect("both were seen")
+    };
+    let (in_order, out_of_order) = (share(|_| 0.0), share(|call| f64::from(call % 7) / 100.0));
+    assert!((0.2..0.8).contains(&in_order), "{in_order}");
+    assert!(
+        (in_order - out_of_order).abs() < 0.01,
+        "{out_of_order} and not {in_order}"
+    );
+}
+
+#[test]
+fn a_clock_that_is_set_back_does_not_stop_time() {
+    let mut allowance = Allowance::new(60.0);
+    let mut hour = |from: f64| {
+        for call in 0..3600 {
+            let is = call % 2 == 0;
+            allowance.observe(from + f64::from(call), is, if is { 1e-3 } else { 1e-5 });
+        }
+        allowance.share().expect("both were seen")
+    };
+    let before = hour(1e6);
+    let after = hour(1e6 - 86_400.0);
+    assert!((before - after).abs() < 0.2, "{before}, then {after}");
+}
+
+#[test]
 fn nothing_is_said_before_both_routes_were_seen() {
     let mut allowance = Allowance::new(1.0);
     for call in 0..100 {
