@@ -18,6 +18,9 @@ const GROUP_PRIOR: f32 = 0.5;
 /// What was learned fades by this with each outcome, so that a change is still learned after a long time without one.
 const FADING: f32 = 0.9995;
 
+/// Logits beyond this are of no prompt, and are not learned from.
+const FARTHEST: f32 = 30.0;
+
 /// A slope, a bias, and a bias for each group, each learned by Newton's method, one outcome a step.
 #[derive(Debug)]
 pub(super) struct Correction {
@@ -77,6 +80,10 @@ impl Correction {
     }
 
     pub(super) fn learn(&self, logit: f32, slot: Option<u8>, gain: f32) {
+        // From features that are no numbers, or a model beyond all measure: nothing of it would ever be forgotten.
+        if logit.is_nan() || logit.abs() > FARTHEST {
+            return;
+        }
         let predicted = sigmoid(self.apply(logit, slot));
         let (missed, told) = (gain - predicted, predicted * (1.0 - predicted));
         let from_centre = logit - self.centre;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::support::{Chance, dataset, rows, trained, trainer};
-use obs_learn::{By, Dataset, Goal, Monitor, Online, Target, features};
+use obs_learn::{By, Dataset, Decision, FEATURES, Goal, Monitor, Online, Target, features};
 use proptest::prelude::*;
 
 fn online() -> Online {
@@ -169,6 +169,26 @@ fn what_is_no_outcome_is_not_learned_from() {
     online.observe(&decision, 17.0);
     assert_eq!(online.watch().observed, 1.0, "the nearest that there is");
     assert!(online.decide(Some("a"), "w1 lemma").logit.is_finite());
+}
+
+#[test]
+fn features_that_are_no_numbers_teach_nothing() {
+    let (online, fresh) = (online(), online());
+    for bad in [f32::NAN, f32::INFINITY, 1e38] {
+        let decision = online.decide_features(Some("a"), &[bad; FEATURES]);
+        online.observe(&decision, 1.0);
+        online.suppose(&decision, 0.0);
+    }
+    let look = |online: &Online| {
+        let Decision {
+            logit, rule_logit, ..
+        } = online.look(Some("a"), "w1 lemma");
+        (logit, rule_logit)
+    };
+    let ((logit, rule), (was, rule_was)) = (look(&online), look(&fresh));
+    assert!((logit - was).abs() < 0.5, "{logit}, before {was}");
+    assert!((rule - rule_was).abs() < 0.5, "{rule}, before {rule_was}");
+    assert!(online.restore(&online.state()).is_ok());
 }
 
 #[test]
