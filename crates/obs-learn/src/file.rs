@@ -17,6 +17,9 @@ pub const FORMAT: &str = "obs-learn/1";
 /// Most bytes of a file, in bytes.
 pub const MAX_FILE: usize = 1 << 20;
 
+/// Largest size of a figure of the rule: none that comes of prompts is anywhere near.
+const LARGEST: f32 = 1e12;
+
 /// Most groups that a model knows, and most bytes of a group's name.
 pub(crate) const MAX_GROUPS: usize = 2048;
 pub(crate) const MAX_GROUP_NAME: usize = 128;
@@ -223,8 +226,8 @@ impl Header {
         )?;
         check(
             "rule",
-            self.rule.slope.is_finite() && self.rule.bias.is_finite(),
-            || "is not finite".to_owned(),
+            is_measured(self.rule.slope) && is_measured(self.rule.bias),
+            || format!("has a figure beyond {LARGEST:e}"),
         )?;
         let points = &self.thresholds;
         check("thresholds", points.len() >= 2, || {
@@ -234,7 +237,7 @@ impl Header {
             let sound = (0.0..=1.0).contains(&point.share)
                 && (0.0..=1.0).contains(&point.gain)
                 && point.recovered.is_finite()
-                && point.length.is_finite();
+                && is_measured(point.length);
             check("thresholds", sound, || {
                 format!("have a point out of range at share {}", point.share)
             })?;
@@ -246,6 +249,11 @@ impl Header {
             "must rise in share and fall in gain".to_owned()
         })
     }
+}
+
+/// Products of two such figures are finite, too.
+fn is_measured(figure: f32) -> bool {
+    figure.abs() <= LARGEST
 }
 
 fn check(

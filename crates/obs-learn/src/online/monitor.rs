@@ -83,7 +83,7 @@ impl Monitor {
             return;
         }
         let watch = &mut self.watch;
-        watch.outcomes += 1;
+        watch.outcomes = watch.outcomes.saturating_add(1);
         // Plain means to begin with, fading ones later.
         let fresh = FRESH.max(1.0 / watch.outcomes as f64);
         watch.predicted += fresh * (f64::from(predicted) - watch.predicted);
@@ -93,7 +93,7 @@ impl Monitor {
         watch.trust = (1.0 - CHANGE) * trust + CHANGE / 2.0;
         if watch.by == By::Model && watch.trust < FALLS {
             watch.by = By::Rule;
-            watch.falls += 1;
+            watch.falls = watch.falls.saturating_add(1);
         } else if watch.by == By::Rule && watch.trust > RISES {
             watch.by = By::Model;
         }

@@ -84,6 +84,13 @@ fn unsound_values_are_refused_by_name() {
             "number out of range",
         ),
         ("/header/rule/slope", json!(1e300), "number out of range"),
+        (
+            "/header/rule/slope",
+            json!(1e30),
+            "rule of the model has a figure beyond 1e12",
+        ),
+        ("/header/rule/bias", json!(-1e30), "beyond 1e12"),
+        ("/header/thresholds/3/length", json!(1e30), "out of range"),
         ("/header/thresholds", json!([]), "at least two are needed"),
         (
             "/header/thresholds/3/share",

@@ -125,6 +125,17 @@ fn unsound_states_are_refused_by_name() {
 }
 
 #[test]
+fn counts_that_are_full_stay_so() {
+    let online = online();
+    for pointer in ["/watch/outcomes", "/watch/falls"] {
+        let full = with(pointer, json!(u64::MAX)).expect("a state");
+        online.restore(&full).expect("a count is a count");
+        run(&online, &rows(300, 9, 2.0), true);
+        assert!(online.watch().predicted.is_finite());
+    }
+}
+
+#[test]
 fn a_look_says_what_a_decision_would_and_moves_nothing() {
     let online = online();
     for row in rows(50, 45, 2.0) {
