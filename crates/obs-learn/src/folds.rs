@@ -41,14 +41,16 @@ impl Folds {
                 .collect();
             return Self::by(cluster, STRETCHES, count, seed);
         }
-        // Rows without a group are one group.
+        // Rows without a group are one group. Where there are none it is empty, and must not be all that is left to learn from.
         let rest = data.groups() as u32;
+        let is_ungrouped = data.rows.iter().any(|row| row.group.is_none());
+        let groups = data.groups() + usize::from(is_ungrouped || data.groups() > 2);
         let cluster = data
             .rows
             .iter()
             .map(|row| row.group.unwrap_or(rest))
             .collect();
-        Self::by(cluster, data.groups() + 1, count, seed)
+        Self::by(cluster, groups, count, seed)
     }
 
     fn by(cluster: Vec<u32>, clusters: usize, count: u32, seed: u64) -> Self {

@@ -2,7 +2,7 @@
 
 use crate::calibrate::{Calibration, Line, sigmoid};
 use crate::dataset::Dataset;
-use crate::evaluate::{Comparison, Outcomes};
+use crate::evaluate::{Comparison, Outcomes, is_gap};
 use crate::fit::{Parts, fit};
 use crate::folds::Folds;
 use crate::gate::Gate;
@@ -278,7 +278,8 @@ impl Trainer {
             data.rows.iter().map(|row| f64::from(of(row))).sum::<f64>() / data.len() as f64
         };
         let (cheap, premium) = (mean(|row| row.cheap), mean(|row| row.premium));
-        if premium <= cheap {
+        let gap: f64 = data.deltas().into_iter().map(f64::from).sum();
+        if !is_gap(gap) {
             return Err(TrainError::NoGap { cheap, premium });
         }
         Ok(Trained {

@@ -4,8 +4,8 @@ mod compare;
 mod ranking;
 
 pub use compare::{Comparison, Contender, Estimate, Figures};
-pub(crate) use ranking::Ranking;
 pub use ranking::{Curve, GRID};
+pub(crate) use ranking::{Ranking, is_gap};
 
 /// What came of each prompt, and how prompts belong together.
 ///

@@ -26,6 +26,11 @@ struct Fold {
     ends: Vec<u32>,
 }
 
+/// Whether so much better answers, all rows together, are more than rounding.
+pub(crate) fn is_gap(gap: f64) -> bool {
+    gap > 1e-9
+}
+
 impl Curve {
     /// Quality recovered at a share of premium calls from 0 to 1; shares beyond are taken for the nearest.
     #[must_use]
@@ -124,7 +129,7 @@ impl Ranking {
             gap += won;
         }
         // A gap that is not above zero has no parts.
-        let gap = if gap > 1e-9 { gap } else { f64::NAN };
+        let gap = if is_gap(gap) { gap } else { f64::NAN };
         recovered.iter_mut().for_each(|y| *y /= gap);
         Curve {
             recovered,

@@ -267,12 +267,43 @@ fn rows_that_teach_nothing_are_refused() {
             premium: 0.5
         }
     );
+    let mut rounding = Dataset::new();
+    for row in rows(200, 1, 1.0) {
+        rounding
+            .push(None, row.prompt.as_str(), 0.0, 1e-13)
+            .expect("from 0 to 1");
+    }
+    assert!(matches!(refused(&rounding), TrainError::NoGap { .. }));
     for bad in [f32::NAN, -0.1, 1.1, f32::INFINITY] {
         let error = data.push(None, "a", 0.0, bad).expect_err("out of range");
         assert_eq!(error.route, "premium");
         data.push(None, "a", bad, 0.0).expect_err("out of range");
     }
     assert_eq!(data.len(), 200, "what is refused is not kept");
+}
+
+#[test]
+fn of_two_groups_and_two_folds_each_is_learned_from() {
+    let mut data = Dataset::new();
+    for row in rows(300, 4, 3.0) {
+        let group = if row.prompt.len() % 2 == 0 { "a" } else { "b" };
+        data.push(
+            Some(group),
+            row.prompt.as_str(),
+            f32::from(!row.gained),
+            1.0,
+        )
+        .expect("from 0 to 1");
+    }
+    for seed in 1..=6 {
+        let training = trainer().folds(2).seed(seed).train(&data, |_, _| ());
+        let groups = training.expect("there is a gap").groups;
+        let words = groups.get(WORDS).expect("a contender").figures.apgr.value;
+        assert!(
+            words > 0.6,
+            "{words} with seed {seed}: of a model of no rows"
+        );
+    }
 }
 
 #[test]
