@@ -6,9 +6,13 @@ use fred::types::FromValue;
 use tokio::time::timeout;
 
 use crate::{
-    Builder, Change, Fault, State, Stats, breaker::Told, cluster::Cluster, command::Command,
-    node::Node, stats::Ledger, watch::Watch,
+    Change, Fault, State, Stats,
+    command::Command,
+    link::{Link, Servers},
 };
+
+/// How soon whoever waits for a state looks again.
+const AGAIN: Duration = Duration::from_millis(5);
 
 /// A connection to Redis, made and remade in the background. Clones share it; the last one that is dropped ends it.
 #[derive(Clone)]
@@ -17,31 +21,7 @@ pub struct Redis {
     budget: Duration,
 }
 
-pub(crate) struct Link {
-    pub(crate) servers: Servers,
-    /// Where it connects to, without the password.
-    pub(crate) masked: String,
-    pub(crate) told: Arc<Told>,
-    pub(crate) watch: Option<Arc<Watch>>,
-    pub(crate) ledger: Ledger,
-    pub(crate) max_value_bytes: usize,
-}
-
-/// Whom to ask.
-pub(crate) enum Servers {
-    One(Node),
-    Cluster(Cluster),
-}
-
 impl Redis {
-    /// Settings for the server at this URL: `redis://`, `rediss://` (TLS), `redis-cluster://`, `redis-sentinel://`
-    /// and their `rediss-` forms; `valkey` in place of `redis` is the same. It is checked by
-    /// [`connect`](Builder::connect).
-    #[must_use]
-    pub fn builder(url: &str) -> Builder {
-        Builder::new(url)
-    }
-
     pub(crate) fn open(link: Link, budget: Duration) -> Self {
         let link = Arc::new(link);
         Self { link, budget }
@@ -78,10 +58,7 @@ impl Redis {
     /// worst of them: as long as one is open, keys of the others are served all the same.
     #[must_use]
     pub fn state(&self) -> State {
-        match &self.link.servers {
-            Servers::One(node) => node.state(),
-            Servers::Cluster(cluster) => cluster.state(),
-        }
+        self.link.servers.state()
     }
 
     /// What happened so far.
@@ -100,16 +77,13 @@ impl Redis {
             if self.state() == state {
                 return;
             }
-            match &self.link.servers {
-                Servers::One(node) => node.look_if_due(&any),
-                Servers::Cluster(cluster) => cluster.look_if_due(&any),
-            }
+            self.link.servers.look_if_due(&any);
             // Changes wake it; a probe that is under way does not.
-            let _ = timeout(crate::node::SOON / 10, changes.changed()).await;
+            let _ = timeout(AGAIN, changes.changed()).await;
         }
     }
 
-    /// From now on this is told of changes that others make to keys that begin as [`Builder::watch`] says; `false`: that was
+    /// From now on this is told of changes that others make to keys that begin as [`Builder::watch`](crate::Builder::watch) says; `false`: that was
     /// not set, and nothing is told. What this connection changes itself is not told. `FLUSHALL` and `FLUSHDB` are told within a
     /// second, as [`Change::All`], also its own.
     ///
@@ -126,15 +100,13 @@ impl Redis {
     /// [`Change::All`] is told. A connection that is lost without a word is found within 1.25 s.
     #[must_use]
     pub fn sees_changes(&self, key: &[u8]) -> bool {
-        match &self.link.servers {
-            Servers::One(node) => node.sees_changes(),
-            Servers::Cluster(cluster) => cluster.sees_changes(key),
-        }
+        self.link.servers.sees_changes(key)
     }
 
     /// Runs one command on one key, and counts what becomes of it.
     pub(crate) async fn run<R: FromValue>(&self, key: Bytes, command: Command) -> Result<R, Fault> {
         let link = &*self.link;
+        // Not a method of `Servers`: that would be one more future around each command.
         let answer = match &link.servers {
             Servers::One(node) => node.ask(&key, &command, self.budget).await,
             Servers::Cluster(cluster) => cluster.ask(&key, &command, self.budget).await,

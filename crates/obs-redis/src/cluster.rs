@@ -5,31 +5,19 @@
 mod map;
 mod redirect;
 mod upkeep;
+mod view;
 
-use std::{
-    fmt,
-    sync::{Arc, PoisonError, RwLock},
-    time::Duration,
-};
+use std::{fmt, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use fred::{
     types::{FromValue, config::Server},
     util::redis_keyslot,
 };
-use tokio::{sync::Notify, task::AbortHandle, time::Instant};
+use tokio::{task::AbortHandle, time::Instant};
 
-use self::{
-    map::{Map, Slots},
-    redirect::Redirect,
-};
-use crate::{
-    Fault, State,
-    breaker::{Breaker, Told},
-    builder::Clients,
-    command::Command,
-    node::Node,
-};
+use self::{redirect::Redirect, view::View};
+use crate::{Fault, State, breaker::Breaker, clients::Clients, command::Command, node::Node};
 
 /// Most servers that one operation is sent on to.
 const HOPS: usize = 2;
@@ -40,27 +28,10 @@ pub(crate) struct Cluster {
     upkeep: AbortHandle,
 }
 
-struct View {
-    map: RwLock<Arc<Map>>,
-    /// Closed from when the first server has told what the cluster looks like.
-    seen: Breaker,
-    /// Somebody was sent on: the map is old.
-    outdated: Notify,
-    clients: Clients,
-    told: Arc<Told>,
-}
-
 impl Cluster {
     /// Begins to look for the cluster, at the servers that were named.
     pub(crate) fn open(clients: Clients, seeds: Vec<Server>, seen: Breaker) -> Self {
-        let told = seen.told().clone();
-        let view = Arc::new(View {
-            map: RwLock::default(),
-            seen,
-            outdated: Notify::new(),
-            clients,
-            told,
-        });
+        let view = Arc::new(View::new(clients, seen));
         // As the connections are looked after by tasks of the client; it ends with the last handle.
         let upkeep = tokio::spawn(upkeep::keep(view.clone(), seeds));
         Self {
@@ -128,31 +99,6 @@ impl Cluster {
             };
         }
         answer
-    }
-}
-
-impl View {
-    fn map(&self) -> Arc<Map> {
-        self.map
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
-    }
-
-    /// Takes what a server has told. Connections to servers that stay are kept.
-    fn take(&self, slots: &[Slots]) {
-        let map = self.map().next(slots, |server| self.open_node(server));
-        *self.map.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(map);
-        self.seen.close();
-    }
-
-    fn open_node(&self, server: &Server) -> Option<Node> {
-        let clients = self.clients.of(server).ok()?;
-        let name = format!("{}:{} of the cluster", server.host, server.port);
-        let breaker = Breaker::new(name, self.told.clone());
-        let watcher = self.clients.watcher_of(server);
-        let limit = self.clients.max_queued;
-        Some(Node::open(&clients, breaker, watcher, limit))
     }
 }
 

@@ -28,12 +28,15 @@
 mod breaker;
 mod builder;
 mod client;
+mod clients;
 mod cluster;
 mod command;
 mod config_error;
 mod fault;
 mod lane;
+mod link;
 mod node;
+mod operations;
 mod probe;
 mod stats;
 #[cfg(feature = "testing")]

@@ -26,7 +26,7 @@ use crate::{
 };
 
 /// How soon to look again whether there is a connection.
-pub(crate) const SOON: Duration = Duration::from_millis(50);
+const SOON: Duration = Duration::from_millis(50);
 
 /// The connections to one server, and the breaker in front of it.
 #[derive(Debug)]

@@ -8,7 +8,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use super::{View, map::Slots};
+use super::{map::Slots, view::View};
 use crate::{State, fault::describe, node, probe::PATIENCE};
 
 /// How soon the cluster is looked at again while not all is well.
