@@ -49,6 +49,20 @@ impl Shown {
         (cost, saved)
     }
 
+    /// The name of a call whose answer was read.
+    async fn call(&self, body: &Value) -> String {
+        let request =
+            Request::post("/v1/chat/completions").header(CONTENT_TYPE, "application/json");
+        let request = request.body(Body::from(body.to_string())).unwrap();
+        let response = self.gateway.router().oneshot(request).await.unwrap();
+        let call = response.headers()["x-obs-call-id"]
+            .to_str()
+            .unwrap()
+            .to_owned();
+        response.into_body().collect().await.unwrap();
+        call
+    }
+
     async fn get(&self, path: &str) -> String {
         let response = client().get(format!("{}{path}", self.base)).send().await;
         let response = response.unwrap();
@@ -158,6 +172,67 @@ async fn neither_prompts_nor_answers_nor_tenants_are_shown() {
     shown.chat(&ask(&EASY.repeat(5), "Hi")).await;
     let model = shown.live().await["recent"][0]["model"].clone();
     assert_eq!(model.as_str().unwrap().len(), 64);
+}
+
+#[tokio::test]
+async fn what_was_saved_stands_beside_how_good_answers_were_found() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = dir.path().join("calls.jsonl").display().to_string();
+    let shown = Shown::of(settings(&[("OBS_LOG_FILE", &log)]));
+    let none = shown.live().await;
+    assert_eq!(none["money"]["judged"], Value::Null);
+    for (question, verdicts) in [
+        (EASY, &["good", "bad"][..]),
+        (HARD, &["bad"]),
+        ("Hi", &["good"]),
+    ] {
+        let call = shown.call(&ask("auto", question)).await;
+        // Who changes their mind is not counted twice.
+        for verdict in verdicts {
+            let body = json!({"id": call, "verdict": verdict});
+            let request = Request::post("/v1/feedback").header(CONTENT_TYPE, "application/json");
+            let request = request.body(Body::from(body.to_string())).unwrap();
+            let taken = shown.gateway.router().oneshot(request).await.unwrap();
+            assert_eq!(taken.status(), 202);
+        }
+    }
+    let live = shown.live().await;
+    let all = &live["money"]["judged"];
+    assert_eq!(all["answers"], 3);
+    let of = |part: &str| all[part].as_f64().unwrap();
+    assert!(
+        (of("good") - 2.0 / 3.0).abs() < 1e-9 && of("low") < of("good") && of("good") < of("high")
+    );
+    let routes = live["routes"].as_array().unwrap();
+    let judged = |at: usize| {
+        (
+            &routes[at]["name"],
+            &routes[at]["judged"]["answers"],
+            &routes[at]["judged"]["good"],
+        )
+    };
+    assert_eq!(judged(0), (&json!("cheap"), &json!(2), &json!(1.0)));
+    assert_eq!(judged(1), (&json!("premium"), &json!(1), &json!(0.0)));
+    let metrics = shown.get("/metrics").await;
+    let counted = |route: &str, verdict: &str| {
+        let mut lines = metrics
+            .lines()
+            .filter(|line| line.starts_with("gateway_verdicts_total"));
+        let line = lines.find(|line| {
+            [("route", route), ("verdict", verdict), ("by", "caller")]
+                .iter()
+                .all(|(label, value)| line.contains(&format!("{label}=\"{value}\"")))
+        });
+        line.and_then(|line| line.rsplit(' ').next()?.parse::<u64>().ok())
+    };
+    assert_eq!(
+        (counted("cheap", "good"), counted("cheap", "bad")),
+        (Some(2), Some(0))
+    );
+    assert_eq!(
+        (counted("premium", "good"), counted("premium", "bad")),
+        (Some(0), Some(1))
+    );
 }
 
 #[tokio::test]

@@ -17,6 +17,7 @@ mod time;
 mod told;
 mod totals;
 mod upstream;
+mod wilson;
 
 pub use self::{
     answer::{Answer, Gathered, Piece},
@@ -30,4 +31,5 @@ pub use self::{
     simulation::{Ended, Seen, Simulation},
     time::VirtualTime,
     totals::Totals,
+    wilson::wilson,
 };

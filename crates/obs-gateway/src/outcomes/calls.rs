@@ -24,6 +24,8 @@ struct Known {
     seen: Option<obs_learn::Decision>,
     /// The route that gave the answer, once there is one.
     route: Option<Arc<str>>,
+    /// Whether somebody said how good that was.
+    judged: bool,
 }
 
 /// Whose call it is.
@@ -50,6 +52,7 @@ impl Calls {
             tenant: tenant.cloned(),
             seen: None,
             route: None,
+            judged: false,
         };
         parts.order.push_back(call.clone());
         parts.known.insert(call.clone(), known);
@@ -72,6 +75,14 @@ impl Calls {
         if let Some(known) = self.lock().known.get_mut(call) {
             known.route = Some(route.clone());
         }
+    }
+
+    /// Somebody says how good its answer was: the route that gave it, where that is known and it is the first time.
+    pub(super) fn judged(&self, call: &str) -> Option<Arc<str>> {
+        let mut parts = self.lock();
+        let known = parts.known.get_mut(call)?;
+        let route = known.route.clone()?;
+        (!std::mem::replace(&mut known.judged, true)).then_some(route)
     }
 
     pub(super) fn answered_by(&self, call: &str) -> Option<Arc<str>> {

@@ -186,7 +186,6 @@ impl Learning {
         let Some(route) = &entry.route else {
             return;
         };
-        self.calls.answered(&entry.call, route);
         let (Some(allowance), Some(cost)) = (&self.allowance, entry.paid().exact()) else {
             return;
         };

@@ -4,6 +4,7 @@ mod keeping;
 pub(crate) mod learned;
 pub(crate) mod money;
 mod showing;
+pub(crate) mod verdicts;
 
 use std::{sync::Arc, time::Duration};
 
@@ -14,7 +15,11 @@ use opentelemetry::KeyValue;
 use tower::{Layer, util::BoxCloneSyncService};
 
 pub(crate) use self::calls::Whose;
-use self::{calls::Calls, learned::Learning};
+use self::{
+    calls::Calls,
+    learned::Learning,
+    verdicts::{By, Verdicts},
+};
 use crate::{
     boxed::Stack,
     build_error::BuildError,
@@ -30,6 +35,7 @@ pub(crate) struct Outcomes {
     layer: Option<LedgerLayer>,
     log: Option<Writer>,
     calls: Arc<Calls>,
+    verdicts: Arc<Verdicts>,
     learning: Option<Arc<Learning>>,
     /// Whether the log may hold what callers write.
     keeps_text: bool,
@@ -39,6 +45,7 @@ pub(crate) struct Outcomes {
 /// Those who hear of every call.
 struct Heard {
     log: Option<Writer>,
+    calls: Arc<Calls>,
     learning: Option<Arc<Learning>>,
 }
 
@@ -57,11 +64,14 @@ impl Outcomes {
             show(log, telemetry);
         }
         let calls = Arc::new(Calls::default());
+        let verdicts = Arc::new(Verdicts::default());
+        verdicts.show(telemetry);
         let learning = Learning::new(settings, telemetry, &calls, clock, background)?;
         let wanted = log.is_some() || learning.is_some();
         let layer = wanted.then(|| {
             let heard = Heard {
                 log: log.clone(),
+                calls: calls.clone(),
                 learning: learning.clone(),
             };
             let clock = clock.clone();
@@ -83,6 +93,7 @@ impl Outcomes {
             layer,
             log,
             calls,
+            verdicts,
             learning,
             keeps_text: settings.log.prompts,
             clock: clock.clone(),
@@ -121,6 +132,11 @@ impl Outcomes {
         self.learning.as_ref()
     }
 
+    /// What was said of answers.
+    pub(crate) fn verdicts(&self) -> &Arc<Verdicts> {
+        &self.verdicts
+    }
+
     /// Whether feedback is of any use here.
     pub(crate) fn wants_feedback(&self) -> bool {
         self.log.is_some() || self.learning.is_some()
@@ -145,6 +161,11 @@ impl Outcomes {
 
     /// Somebody says how good the answer of a call was.
     pub(crate) fn feedback(&self, feedback: Feedback) {
+        if let (Some(quality), Some(route)) =
+            (feedback.quality(), self.calls.judged(&feedback.feedback))
+        {
+            self.verdicts.add(&route, By::Caller, quality);
+        }
         if let Some(learning) = &self.learning {
             learning.feedback(&feedback);
         }
@@ -160,6 +181,9 @@ impl Outcomes {
         cheap: (&Arc<str>, f32),
         better: (&Arc<str>, f32),
     ) {
+        for (route, quality) in [cheap, better] {
+            self.verdicts.add(route, By::Comparison, quality);
+        }
         if let Some(learning) = &self.learning {
             learning.compared(call, better.1 - cheap.1);
         }
@@ -194,8 +218,13 @@ impl Outcomes {
 
 impl Sink for Heard {
     fn record(&self, record: Record) {
-        if let (Some(learning), Record::Call(entry)) = (&self.learning, &record) {
-            learning.ended(entry);
+        if let Record::Call(entry) = &record {
+            if let Some(route) = &entry.route {
+                self.calls.answered(&entry.call, route);
+            }
+            if let Some(learning) = &self.learning {
+                learning.ended(entry);
+            }
         }
         if let Some(log) = &self.log {
             log.write(record);

@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::seen::{Ended, Look};
 use crate::{
+    outcomes::verdicts::Tally,
     settings::{Format, Settings},
     stack::Figures,
 };
@@ -91,6 +92,8 @@ impl Document<'_> {
             "saved_by_cache_usd": cache.map(|of| of.saved),
             // losses taken off: it can be negative
             "saved_by_router_usd": by_router,
+            // what callers said of the answers that they got
+            "judged": judged(self.figures.verdicts.given()),
         })
     }
 
@@ -115,6 +118,7 @@ impl Document<'_> {
                     "calls": route.calls(), "reasons": reasons(route),
                     "attempts": route.attempts, "retries": route.retries, "errors": route.errors,
                     "saved_usd": route.saved, "lost_usd": route.lost,
+                    "judged": judged(self.figures.verdicts.of(&route.route)),
                 })
             })
             .collect()
@@ -172,6 +176,14 @@ impl Document<'_> {
             .map(|of| json!({"of": "route", "name": &*of.route, "state": of.breaker.as_str()}));
         redis.chain(routes).collect()
     }
+}
+
+/// How many answers were judged, and the part that was found good with its 95 % interval; `null`: none.
+fn judged(of: Tally) -> Value {
+    let Some((good, (low, high))) = of.share() else {
+        return Value::Null;
+    };
+    json!({"answers": of.all(), "good": good, "low": low, "high": high})
 }
 
 /// Those that have occurred.

@@ -23,6 +23,11 @@ function dollars(usd) {
   return (n < 0 ? "−$" : "$") + (size >= 1 ? size.toLocaleString("en", { minimumFractionDigits: 2, maximumFractionDigits: 2 }) : size.toFixed(digits));
 }
 
+// A share of answers with its 95 % interval, and of how many.
+function judged(of) {
+  return of ? `${percent(of.good)} (${(100 * of.low).toFixed(0)} to ${(100 * of.high).toFixed(0)}) of ${whole(of.answers)}` : "–";
+}
+
 function seconds(s) {
   if (s == null) return "–";
   if (s < 0.001) return Math.round(s * 1e6) + " µs";
@@ -97,7 +102,8 @@ function tiles({ money, calls, cache, timeouts, latency, history }) {
   const unknown = money.unknown_attempts;
   tile("paid", dollars(paid), unknown ? `and ${whole(unknown)} attempts of unknown cost` : "every attempt's cost is known");
   const share = paid + saved > 0 ? `${percent(saved / (paid + saved))} of the bill: ` : "";
-  tile("saved", dollars(saved), `${share}cache ${dollars(byCache)}, router ${dollars(byRouter)}`);
+  const quality = money.judged ? `; of the answers, callers found ${judged(money.judged)} good` : "";
+  tile("saved", dollars(saved), `${share}cache ${dollars(byCache)}, router ${dollars(byRouter)}${quality}`);
   tile("hit-rate", percent(cache?.hit_rate), cache ? `${whole(cache.hits)} hits, ${whole(cache.misses)} misses` : "the cache is off");
   const ended = calls.success + calls.error + calls.timeout + calls.cancelled;
   const slots = Math.min(12, history.ago.length);
@@ -126,6 +132,7 @@ function routes(live) {
     return [
       cell(route.name + (route.baseline ? " (baseline)" : "")), cell(route.model), cell(whole(route.calls), "n"), cell(meter),
       cell(why, "why"), cell(whole(route.attempts), "n", `${whole(route.retries)} of them retries`), cell(whole(route.errors), route.errors ? "n bad" : "n"), cell(dollars(saved), "n"),
+      cell(judged(route.judged), "n", "answers that callers or comparisons found good, with a 95 % interval"),
     ];
   }));
 }

@@ -36,7 +36,7 @@ use crate::{
     limits::LimitsLayer,
     made::Made,
     names::Names,
-    outcomes::Outcomes,
+    outcomes::{Outcomes, verdicts::Verdicts},
     providers::Providers,
     routing::{self, Routing},
     settings::Settings,
@@ -88,6 +88,8 @@ pub(crate) struct Figures {
     pub(crate) hedge: Option<HedgeLayer>,
     pub(crate) memory: Option<Memory>,
     pub(crate) redis: Option<RedisStore>,
+    /// What was said of answers.
+    pub(crate) verdicts: Arc<Verdicts>,
 }
 
 impl Stacks {
@@ -182,6 +184,7 @@ impl Stacks {
                 hedge: layers.hedge,
                 memory: stores.memory,
                 redis: stores.redis,
+                verdicts: outcomes.verdicts().clone(),
             },
             deciding,
             made,

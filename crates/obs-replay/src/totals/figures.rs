@@ -4,6 +4,7 @@ use std::time::Duration;
 use obs_core::Usd;
 
 use super::Totals;
+use crate::wilson::wilson;
 
 impl Totals {
     /// What was paid for the calls of which all is known, in vain, and outside of calls.
@@ -37,12 +38,7 @@ impl Totals {
     /// The 95 % interval around it: Wilson's, and where questions were [resampled](Self::resampled) no narrower than what they say.
     #[must_use]
     pub fn quality_interval(&self) -> Option<(f64, f64)> {
-        const Z: f64 = 1.96;
-        let (mean, count) = (self.mean_quality()?, self.judged_quality as f64);
-        let whole = 1.0 + Z * Z / count;
-        let middle = (mean + Z * Z / (2.0 * count)) / whole;
-        let room = Z / whole * (mean * (1.0 - mean) / count + Z * Z / (4.0 * count * count)).sqrt();
-        let wilson = ((middle - room).max(0.0), (middle + room).min(1.0));
+        let wilson = wilson(self.mean_quality()?, self.judged_quality);
         let resampled = self.resamples.as_ref().and_then(|of| of.mean());
         let (low, high) = resampled.unwrap_or(wilson);
         Some((low.min(wilson.0), high.max(wilson.1)))
