@@ -57,6 +57,19 @@ impl Budget {
         (self.unit, self.window) == (other.unit, other.window)
     }
 
+    /// Of those that count the same in the same window the tightest: they would share what is known of other processes, and count
+    /// each other's charges for those of others.
+    pub(crate) fn tightest<B: FromIterator<Self>>(budgets: impl IntoIterator<Item = Self>) -> B {
+        let mut tightest: Vec<Self> = Vec::new();
+        for budget in budgets {
+            match tightest.iter_mut().find(|known| known.counts_as(&budget)) {
+                Some(known) => known.limit = known.limit.min(budget.limit),
+                None => tightest.push(budget),
+            }
+        }
+        tightest.into_iter().collect()
+    }
+
     /// What it counts.
     #[must_use]
     pub const fn unit(&self) -> Unit {

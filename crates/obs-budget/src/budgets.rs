@@ -2,8 +2,11 @@
 use std::{
     collections::HashMap,
     fmt,
-    sync::{Arc, PoisonError, RwLock, atomic::Ordering::Relaxed},
-    time::SystemTime,
+    sync::{
+        Arc, PoisonError, RwLock,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    time::{SystemTime, UNIX_EPOCH},
 };
 
 use obs_core::{AttemptListener, Usd};
@@ -27,6 +30,8 @@ struct Inner {
     accounts: RwLock<HashMap<Box<str>, Arc<Account>>>,
     /// Of all names for which there is no room.
     crowd: Arc<Account>,
+    /// When there was no room the last time, in seconds since 1970.
+    full_at: AtomicU64,
 }
 
 /// What all accounts share.
@@ -52,9 +57,9 @@ impl Budgets {
         Self::builder(scope, budgets).build()
     }
 
-    /// The same, with more to say. Without budgets, only names with [limits of their own](Self::limit) are limited.
+    /// The same, with more to say. Of two budgets of one unit and window the tighter one holds. Without budgets, only names with [limits of their own](Self::limit) are limited.
     pub fn builder(scope: &'static str, budgets: impl IntoIterator<Item = Budget>) -> Builder {
-        Builder::new(scope, budgets.into_iter().collect())
+        Builder::new(scope, Budget::tightest(budgets))
     }
 
     pub(crate) fn of(core: Core, budgets: Vec<Budget>, most: usize) -> Self {
@@ -67,13 +72,14 @@ impl Budgets {
             most,
             accounts: RwLock::default(),
             crowd,
+            full_at: AtomicU64::new(u64::MAX),
         }))
     }
 
     /// Gives a name limits of its own, in place of those of all names. It is kept from now on, also beyond the
     /// [number of names](Builder::names). What it has used stays used.
     pub fn limit(&self, name: &str, budgets: impl IntoIterator<Item = Budget>) {
-        let budgets: Vec<_> = budgets.into_iter().collect();
+        let budgets: Vec<_> = Budget::tightest(budgets);
         let mut accounts = self
             .0
             .accounts
@@ -88,7 +94,7 @@ impl Budgets {
     /// Gives all names without [limits of their own](Self::limit) other limits from now on. What they have used of a unit in a window
     /// that was limited before stays used; a limit on what had none begins with nothing used, and what is limited no more is forgotten.
     pub fn limit_all(&self, budgets: impl IntoIterator<Item = Budget>) {
-        let budgets: Arc<[_]> = budgets.into_iter().collect();
+        let budgets: Arc<[_]> = Budget::tightest(budgets);
         let accounts = self
             .0
             .accounts
@@ -228,11 +234,21 @@ impl Inner {
     }
 
     /// Forgets names of which there is nothing to know; `false`: there are none.
+    ///
+    /// Windows end at full seconds, so that looking more often finds no more; and each look is at all names, while nobody else gets at them.
     fn make_room(&self, accounts: &mut HashMap<Box<str>, Arc<Account>>) -> bool {
         let now = self.core.clock.now();
+        let second = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        if self.full_at.swap(second, Relaxed) == second {
+            return false;
+        }
         // Others may be about to charge one that they hold.
         accounts.retain(|_, account| Arc::strong_count(account) > 1 || !account.is_idle(now));
-        accounts.len() < self.most
+        let has_room = accounts.len() < self.most;
+        if has_room {
+            self.full_at.store(u64::MAX, Relaxed);
+        }
+        has_room
     }
 
     /// The least share that is left of each budget, whoever has it.

@@ -53,8 +53,8 @@ impl Builder {
         }
     }
 
-    /// How many names are kept apart: 10 000 unless told. Names that used nothing in the present windows make room for others;
-    /// when there is none left, further names share one account.
+    /// How many names are kept apart: 10 000 unless told. Names that used nothing in the present windows make room for others,
+    /// which is looked for once a second; when there is none, further names share one account.
     ///
     /// # Panics
     ///

@@ -19,7 +19,9 @@
 //! for a name that is in use. Exchanges are work of a [`Background`](obs_core::Background), one piece at a time, and nobody waits for
 //! them. A key holds no name, but a hash of it. Amounts are exact up to nine million dollars a window.
 //!
-//! An exchange that failed half-way is repeated: an amount may then count twice, and is never lost. While there is no store,
+//! An exchange that failed half-way is repeated: an amount may then count twice, and is never lost. A store that lost what it was told (a restart, a
+//! replica that lagged) is told
+//! again by each process that notices, never more than it lost. While there is no store,
 //! each process has [a share](Builder::local_share) of the limit for what it spends itself, and what was spent so is counted
 //! ([`Stats::alone`]). The clocks of the processes should agree within a small part of the shortest window.
 //!

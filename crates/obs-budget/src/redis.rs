@@ -10,13 +10,12 @@ use crate::{Added, Sums};
 const PATIENCE: u32 = 10;
 
 impl Sums for Redis {
-    fn add(&self, key: Bytes, amount: i64, keep_for: Option<Duration>) -> Added {
+    fn add(&self, key: Bytes, amount: i64, keep_for: Duration) -> Added {
         let redis = self.within(self.budget().saturating_mul(PATIENCE));
         Box::pin(async move {
-            if let Some(time) = keep_for {
-                let zero = Bytes::from_static(b"0");
-                redis.set_if_absent(key.clone(), zero, time).await?;
-            }
+            // Else a number that was lost would come back as one that is kept for ever.
+            let zero = Bytes::from_static(b"0");
+            redis.set_if_absent(key.clone(), zero, keep_for).await?;
             Ok(redis.incr_by(key, amount).await?)
         })
     }

@@ -113,7 +113,8 @@ impl fmt::Display for Exhausted {
                 "the limit of this {scope} is reached: {limit} requests per {window}"
             ),
         }?;
-        write!(f, "; more in {} s", self.wait.as_secs())
+        // Who comes back after that is not too early.
+        write!(f, "; more in {} s", self.wait.as_secs_f64().ceil())
     }
 }
 

@@ -17,8 +17,6 @@ pub(crate) struct Spending {
     told: i128,
     /// What the common sum has of other processes.
     others: i128,
-    /// The common sum was made.
-    begun: bool,
 }
 
 /// What is to be added to a common sum.
@@ -26,7 +24,7 @@ pub(crate) struct Spending {
 pub(crate) struct Due {
     pub(crate) index: u64,
     pub(crate) amount: i64,
-    pub(crate) keep_for: Option<Duration>,
+    pub(crate) keep_for: Duration,
 }
 
 impl Spending {
@@ -37,7 +35,6 @@ impl Spending {
             here: 0,
             told: 0,
             others: 0,
-            begun: false,
         }
     }
 
@@ -77,16 +74,17 @@ impl Spending {
         Due {
             index: self.index,
             amount: amount as i64,
-            keep_for: (!self.begun).then(|| self.budget.window.length().saturating_add(SLACK)),
+            keep_for: self.budget.window.length().saturating_add(SLACK),
         }
     }
 
     /// The common sum after that was added.
     pub(crate) fn told(&mut self, due: Due, sum: i64) {
         if due.index == self.index {
-            self.begun = true;
-            self.told += i128::from(due.amount);
-            self.others = (i128::from(sum) - self.told).max(0);
+            let sum = i128::from(sum);
+            // Less than what it was told: the store lost some, and is told that again.
+            self.told = (self.told + i128::from(due.amount)).min(sum.max(0));
+            self.others = (sum - self.told).max(0);
         }
     }
 

@@ -13,7 +13,7 @@ pub type Added = Pin<Box<dyn Future<Output = Result<i64, BoxError>> + Send>>;
 pub trait Sums: Send + Sync {
     /// Adds this amount, which may be zero, to the number at this key, and gives the sum.
     ///
-    /// `keep_for` comes with the first addition of this process: how long the number is to be kept from now on, if there is none
-    /// yet.
-    fn add(&self, key: Bytes, amount: i64, keep_for: Option<Duration>) -> Added;
+    /// Where there is none yet it is zero, and is to be kept for so long from now on. A store may lose a number at any time (a restart,
+    /// too little memory), so that any addition may be the first one.
+    fn add(&self, key: Bytes, amount: i64, keep_for: Duration) -> Added;
 }

@@ -2,7 +2,7 @@
 use std::{sync::Arc, time::Duration};
 
 use obs_budget::{Budget, Budgets, Unit, Window};
-use obs_core::{AttemptLayer, Call, Error, LlmRequest, Usd};
+use obs_core::{AttemptLayer, Call, Error, LlmRequest, Purpose, Usd};
 use obs_metrics::Metrics;
 use proptest::prelude::*;
 use tower_layer::Layer;
@@ -118,6 +118,34 @@ fn who_has_spent_its_dollars_is_not_admitted() {
 }
 
 #[test]
+fn less_than_nothing_is_charged_as_nothing() {
+    let clock = Clock::at_midnight();
+    let budgets = tenants(&clock, [Budget::dollars(usd("1"), Window::HOUR)]);
+    budgets.charge("a", usd("0.5"));
+    budgets.charge("a", usd("-0.2"));
+    assert_eq!(budgets.left("a").usd, Some(usd("0.5")));
+    assert_eq!(budgets.stats().spent, usd("0.5"));
+}
+
+#[test]
+fn who_is_refused_hears_of_the_budget_that_lasts_longest_and_is_not_sent_back_too_early() {
+    let limits = [
+        Budget::requests(1, Window::HOUR),
+        Budget::requests(1, Window::MINUTE),
+    ];
+    let budgets = Budgets::builder("tenant", limits)
+        .clock(|| Clock::at_midnight().now() + Duration::from_millis(400))
+        .metrics(Metrics::disabled())
+        .build();
+    assert_eq!(budgets.admit("a"), Ok(()));
+    let refused = budgets.admit("a").expect_err("both are used up");
+    assert_eq!(refused.window(), Window::HOUR);
+    assert_eq!(refused.retry_after(), Duration::from_millis(3_599_600));
+    let text = refused.to_string();
+    assert!(text.ends_with("more in 3600 s"), "{text}");
+}
+
+#[test]
 fn limits_of_its_own_stand_in_place_of_those_of_all() {
     let clock = Clock::at_midnight();
     let budgets = tenants(&clock, [Budget::dollars(usd("1"), Window::HOUR)]);
@@ -193,6 +221,24 @@ fn names_are_bounded_and_idle_ones_make_room() {
 }
 
 #[test]
+fn room_for_names_is_looked_for_once_a_second() {
+    let clock = Clock::at_midnight();
+    let limits = [Budget::dollars(usd("1"), Window::HOUR)];
+    let budgets = clock.on(Budgets::builder("tenant", limits).names(1));
+    let payer = budgets.payer("a");
+    assert_eq!(budgets.stats().crowded, 0);
+    let _ = budgets.left("b");
+    assert_eq!(budgets.stats().crowded, 1, "a call of a is under way");
+    drop(payer);
+    let _ = budgets.left("b");
+    assert_eq!(budgets.stats().crowded, 2);
+    clock.pass(1);
+    let _ = budgets.left("b");
+    let _ = budgets.left("c");
+    assert_eq!(budgets.stats().crowded, 2, "and room that is found is used");
+}
+
+#[test]
 fn names_with_limits_of_their_own_are_never_forgotten() {
     let clock = Clock::at_midnight();
     let budgets = clock.on(Budgets::builder("key", []).names(1));
@@ -253,8 +299,14 @@ async fn attempts_charge_their_payer_once_and_unknown_costs_nobody() {
     let service = layer.layer(tower::service_fn(
         |_: Ask| async move { Ok::<_, Error>(Answer) },
     ));
-    for model in ["m", "nobody-knows"] {
-        let call = Call::new(Ask(model));
+    for (model, purpose) in [
+        ("m", Purpose::First),
+        ("m", Purpose::Shadow),
+        ("nobody-knows", Purpose::First),
+        ("nobody-knows", Purpose::Shadow),
+    ] {
+        let mut call = Call::new(Ask(model));
+        call.context.purpose = purpose;
         assert!(call.context.journal.listen(&budgets.payer("a")));
         assert!(
             !call.context.journal.listen(&budgets.payer("a")),
@@ -263,7 +315,7 @@ async fn attempts_charge_their_payer_once_and_unknown_costs_nobody() {
         let answer = tower::ServiceExt::oneshot(service.clone(), call).await;
         assert!(answer.is_ok());
     }
-    // 10 tokens at $1 and 5 at $2 a million.
+    // 10 tokens at $1 and 5 at $2 a million, of the one that the caller asked for.
     assert_eq!(budgets.left("a").usd, Some(usd("0.99998")));
     assert_eq!(budgets.stats().unknown, 1);
 }

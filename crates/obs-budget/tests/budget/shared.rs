@@ -30,7 +30,7 @@ struct State {
 }
 
 impl Sums for Memory {
-    fn add(&self, key: Bytes, amount: i64, keep_for: Option<Duration>) -> Added {
+    fn add(&self, key: Bytes, amount: i64, keep_for: Duration) -> Added {
         let state = self.0.clone();
         state.asked.fetch_add(1, SeqCst);
         assert!(!state.panics.load(SeqCst), "as the test wants it");
@@ -41,9 +41,11 @@ impl Sums for Memory {
             if state.is_away.load(SeqCst) {
                 return Err("away".into());
             }
-            state.kept_for.lock().expect("sound").extend(keep_for);
             let mut sums = state.sums.lock().expect("sound");
-            let sum = sums.entry(key).or_default();
+            let sum = sums.entry(key).or_insert_with(|| {
+                state.kept_for.lock().expect("sound").push(keep_for);
+                0
+            });
             *sum += amount;
             Ok(*sum)
         })
@@ -126,11 +128,23 @@ async fn a_sum_is_kept_a_little_longer_than_its_window() {
     two.one.charge("a", usd("1"));
     a_while().await;
     let kept = two.memory.0.kept_for.lock().expect("sound").clone();
-    assert_eq!(
-        kept,
-        [Duration::from_secs(3600 + 600)],
-        "told once a window"
-    );
+    assert_eq!(kept, [Duration::from_secs(3600 + 600)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sum_that_the_store_lost_is_told_anew() {
+    let two = Two::new();
+    two.one.charge("a", usd("4"));
+    a_while().await;
+    two.memory.0.sums.lock().expect("sound").clear();
+    two.one.charge("a", usd("1"));
+    a_while().await;
+    let _ = (two.one.left("a"), two.other.left("a"));
+    a_while().await;
+    let _ = two.other.left("a");
+    a_while().await;
+    assert_eq!(two.other.left("a").usd, Some(usd("5")));
+    assert_eq!(two.one.left("a").usd, Some(usd("5")), "and counts once");
 }
 
 #[tokio::test(start_paused = true)]
@@ -144,6 +158,38 @@ async fn a_new_window_has_a_new_sum() {
     let _ = two.other.left("a");
     a_while().await;
     assert_eq!(two.other.left("a").usd, Some(usd("9")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_told_of_an_old_window_is_not_taken_for_the_new_one() {
+    let two = Two::new();
+    two.memory.0.hangs.store(true, SeqCst);
+    two.one.charge("a", usd("4"));
+    a_while().await;
+    two.clock.pass(3600);
+    assert_eq!(two.one.left("a").usd, Some(usd("10")));
+    two.memory.0.hangs.store(false, SeqCst);
+    sleep(Duration::from_secs(3600)).await;
+    two.one.charge("a", usd("1"));
+    a_while().await;
+    let _ = two.other.left("a");
+    a_while().await;
+    assert_eq!(two.one.left("a").usd, Some(usd("9")));
+    assert_eq!(two.other.left("a").usd, Some(usd("9")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_two_limits_on_the_same_the_tighter_holds_and_charges_count_once() {
+    let two = Two::new();
+    for budgets in [&two.one, &two.other] {
+        budgets.limit_all(["20", "3"].map(|limit| Budget::dollars(usd(limit), Window::HOUR)));
+    }
+    two.one.charge("a", usd("1"));
+    a_while().await;
+    let _ = (two.one.left("a"), two.other.left("a"));
+    a_while().await;
+    assert_eq!(two.one.left("a").usd, Some(usd("2")));
+    assert_eq!(two.other.left("a").usd, Some(usd("2")));
 }
 
 #[tokio::test(start_paused = true)]
