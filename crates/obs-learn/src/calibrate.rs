@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::fit::logit;
+use crate::logits::{logit, loss, sigmoid};
 
 /// A straight line from a score to the logit of a gain.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -125,18 +125,6 @@ impl Calibration {
             error: error(&predicted, labels),
         }
     }
-}
-
-/// The probability of a logit.
-#[must_use]
-pub(crate) fn sigmoid(logit: f32) -> f32 {
-    1.0 / (1.0 + (-logit).exp())
-}
-
-/// What a prediction costs, in nats, when this came of it.
-pub(crate) fn loss(logit: f32, label: f32) -> f64 {
-    let (z, y) = (f64::from(logit), f64::from(label));
-    z.max(0.0) + (-z.abs()).exp().ln_1p() - y * z
 }
 
 fn error(logits: &[f32], labels: &[f32]) -> f64 {

@@ -6,6 +6,7 @@ use crate::calibrate::Line;
 use crate::dataset::Dataset;
 use crate::features::{BUCKETS, FEATURES};
 use crate::file::{MAX_GROUP_NAME, MAX_GROUPS};
+use crate::logits::logit;
 use crate::weights::{Scaling, Weights, Words};
 
 /// Standard deviations of the priors, in units of the logit for each standard deviation of a feature. They say how far a weight
@@ -69,10 +70,6 @@ pub(crate) fn fit(data: &Dataset, rows: &[u32], parts: Parts) -> Weights {
         words,
         groups,
     }
-}
-
-pub(crate) fn logit(probability: f64) -> f64 {
-    (probability / (1.0 - probability)).ln()
 }
 
 /// The rows of one fit, made ready for many passes.

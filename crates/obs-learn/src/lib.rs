@@ -19,6 +19,7 @@ mod gate;
 mod goal;
 mod header;
 mod held_out;
+mod logits;
 mod model;
 mod online;
 mod prompt;

@@ -2,11 +2,11 @@
 
 use std::ops::Range;
 
-use crate::calibrate::sigmoid;
 use crate::dataset::{Dataset, Row};
 use crate::features::{Dense, FEATURES, NoTerms, Terms};
 use crate::goal::{self, Goal, Threshold};
 use crate::header::Header;
+use crate::logits::sigmoid;
 use crate::weights::Weights;
 use crate::{Gate, Prompt};
 

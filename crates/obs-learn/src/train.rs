@@ -1,6 +1,6 @@
 //! From logged outcomes to a model, its proof and its judgement.
 
-use crate::calibrate::{Calibration, Line, sigmoid};
+use crate::calibrate::{Calibration, Line};
 use crate::dataset::Dataset;
 use crate::evaluate::{Comparison, Outcomes, is_gap};
 use crate::fit::{Parts, fit};
@@ -9,6 +9,7 @@ use crate::gate::Gate;
 use crate::goal::Threshold;
 use crate::header::{Header, Trained};
 use crate::held_out::{group_prior, held_out};
+use crate::logits::sigmoid;
 use crate::model::Model;
 
 /// The rule that a model has to beat on groups that it never saw: the longer the prompt, the sooner the premium route.

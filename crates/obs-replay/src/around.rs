@@ -4,9 +4,13 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
-use tower::Layer;
+use obs_core::{Call, Error};
+use tower::{Layer, util::BoxCloneSyncService};
 
-use crate::Stack;
+use crate::{Answer, Ask};
+
+/// A stack that is replayed through, its type hidden.
+pub type Stack = BoxCloneSyncService<Call<Ask>, Answer, Error>;
 
 /// What is around each attempt, inside of the router: limits of one attempt, hedges, or both.
 ///
@@ -31,12 +35,8 @@ impl Around {
     pub fn new<L>(layer: L) -> Self
     where
         L: Layer<Stack> + Send + Sync + 'static,
-        L::Service: tower_service::Service<
-                obs_core::Call<crate::Ask>,
-                Response = crate::Answer,
-                Error = obs_core::Error,
-                Future: Send,
-            > + Clone
+        L::Service: tower_service::Service<Call<Ask>, Response = Answer, Error = Error, Future: Send>
+            + Clone
             + Send
             + Sync
             + 'static,

@@ -2,15 +2,12 @@
 use std::sync::Arc;
 
 use obs_cache::{BoxStore, CacheLayer};
-use obs_core::{AttemptLayer, Call, Error, PriceTable};
+use obs_core::{AttemptLayer, PriceTable};
 use obs_router::{Judge, NoJudge, Policy, RouterLayer};
 use obs_timeout::TimeoutLayer;
-use tower::{Layer, util::BoxCloneSyncService};
+use tower::Layer;
 
-use crate::{Answer, Around, Ask, VirtualTime, upstream::Upstream};
-
-/// A stack that is replayed through, its type hidden.
-pub type Stack = BoxCloneSyncService<Call<Ask>, Answer, Error>;
+use crate::{Answer, Around, Ask, Stack, VirtualTime, upstream::Upstream};
 
 /// The layers that are replayed through, the real ones. Keep clones of those whose `stats()` you want to see.
 #[derive(Clone, Debug)]

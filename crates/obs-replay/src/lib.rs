@@ -21,10 +21,10 @@ mod wilson;
 
 pub use self::{
     answer::{Answer, Gathered, Piece},
-    around::{Around, Inside},
+    around::{Around, Inside, Stack},
     ask::Ask,
     judge::ModelledJudge,
-    layers::{Layers, Stack},
+    layers::Layers,
     progress::Progress,
     question::{Arrival, Outcome, Question},
     rng::chance,

@@ -14,7 +14,7 @@ use tokio::{
 };
 use tower::ServiceExt;
 
-use crate::{Answer, Arrival, Ask, Layers, layers::Stack};
+use crate::{Answer, Arrival, Ask, Layers, Stack};
 
 /// Replays calls through real layers, in virtual time.
 ///

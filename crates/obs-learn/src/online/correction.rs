@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde::{Deserialize, Serialize};
 
-use crate::calibrate::sigmoid;
+use crate::logits::sigmoid;
 
 /// How many groups can have a bias of their own.
 pub(super) const SLOTS: usize = 256;

@@ -14,9 +14,9 @@ pub use monitor::{Monitor, Watch};
 pub use state::{STATE_FORMAT, State, StateError};
 
 use self::correction::{Correction, SLOTS};
-use crate::calibrate::{Line, loss, sigmoid};
-use crate::fit::logit;
+use crate::calibrate::Line;
 use crate::goal::{Goal, Threshold};
+use crate::logits::{logit, loss, sigmoid};
 use crate::model::{Evidence, Model};
 use crate::{FEATURES, Prompt, Target};
 
