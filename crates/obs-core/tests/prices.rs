@@ -332,6 +332,7 @@ fn a_large_request_has_the_prices_above_its_size() {
     let table = PriceTable::from_json(
         r#"{ "m": {
             "input_cost_per_token": 1e-6, "output_cost_per_token": 4e-6, "cache_read_input_token_cost": 1e-7,
+            "output_cost_per_reasoning_token": 5e-6,
             "input_cost_per_token_above_200k_tokens": 2e-6, "output_cost_per_token_above_200k_tokens": 8e-6,
             "input_cost_per_token_above_500k_tokens": 3e-6,
             "input_cost_per_token_above_200k_tokens_batches": 9e-6, "cache_creation_input_token_cost_above_1hr": 9e-6
@@ -357,6 +358,12 @@ fn a_large_request_has_the_prices_above_its_size() {
         ..usage
     };
     // What a step does not name stays as it is below.
+    assert_eq!(cost(usage), Some(usd("1.500083")));
+    // Reasoning is output, and has no step of its own.
+    let usage = Usage {
+        reasoning: 10,
+        ..usage
+    };
     assert_eq!(cost(usage), Some(usd("1.500083")));
 }
 

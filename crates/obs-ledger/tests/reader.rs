@@ -171,6 +171,21 @@ fn a_score_counts_before_a_verdict_and_only_within_its_range() {
 }
 
 #[test]
+fn feedback_is_to_the_call_of_its_name_and_of_no_other_tenant() {
+    let entry = Entry {
+        tenant: Some("t".into()),
+        ..entry("a")
+    };
+    let of = |call: &str, tenant: Option<&str>| {
+        let tenant = tenant.map(Into::into);
+        let feedback = Feedback::new(call, 1.0);
+        Feedback { tenant, ..feedback }.is_of(&entry)
+    };
+    assert!(of("a", Some("t")) && of("a", None));
+    assert!(!of("b", Some("t")) && !of("a", Some("u")));
+}
+
+#[test]
 fn what_is_no_record_is_told_by_its_line_and_the_rest_is_read() {
     let good = line(&call(entry("a")));
     let text = format!(

@@ -54,6 +54,18 @@ async fn an_answer_that_was_rejected_is_paid_and_not_chosen() {
 }
 
 #[tokio::test]
+async fn a_judge_is_paid_and_answers_nobody() {
+    let call = Call::new(Ask("auto"));
+    let journal = call.journal();
+    journal.with(|report| report.baseline = baseline("big"));
+    attempt(&call.context, Purpose::First, "small", 5).await;
+    attempt(&call.context, Purpose::Judge, "small", 1).await;
+    let report = journal.read();
+    assert_eq!(report.chosen().unwrap().purpose, Purpose::First);
+    assert_eq!(report.saved_by_route().unwrap().pico(), 50 - 12);
+}
+
+#[tokio::test]
 async fn an_unknown_price_is_never_a_saving() {
     let call = Call::new(Ask("auto"));
     let journal = call.journal();

@@ -243,6 +243,48 @@ async fn work_that_outlives_its_caller_is_told_apart_with_the_call_that_set_it_o
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_attempt_that_outlives_its_call_is_told_when_it_ends() {
+    let kept = Kept::default();
+    let held = Arc::new(Mutex::new(Vec::new()));
+    let hold = held.clone();
+    let inner = service_fn(move |call: Call<Ask>| {
+        let never = service_fn(|_: Ask| std::future::pending::<Result<Answer, Error>>());
+        let mut attempts = AttemptLayer::new(prices()).layer(never);
+        let loser = Call::with_context(Ask("a"), call.context.child(Purpose::Hedge));
+        hold.lock().unwrap().push(attempts.call(loser));
+        async { Ok::<_, Error>(Answer::Whole) }
+    });
+    let layer = kept.layer();
+    let answer = layer.layer(inner).oneshot(Call::new(Ask("a"))).await;
+    assert!(answer.is_ok());
+    assert_eq!(kept.one().attempts[0].outcome, None, "still under way");
+    held.lock().unwrap().clear();
+    layer.settle();
+    let entries = kept.entries();
+    assert!(entries[1].work);
+    assert_eq!(entries[1].attempts[0].outcome, Some(Outcome::Cancelled));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hit_that_its_caller_leaves_has_its_baseline() {
+    let kept = Kept::default();
+    let inner = service_fn(|call: Call<Ask>| async move {
+        let mut note = CacheNote::new(CacheStatus::Hit);
+        note.saved = Some(Usd::from_pico(9));
+        call.context
+            .journal
+            .with(|report| report.cache = Some(note));
+        Ok::<_, Error>(Answer::streamed())
+    });
+    let answer = kept.layer().layer(inner).oneshot(Call::new(Ask("stream")));
+    drop(answer.await.unwrap());
+    let entry = kept.one();
+    assert_eq!(entry.outcome, Outcome::Cancelled);
+    assert_eq!(entry.saved_by_cache, Some(Usd::from_pico(9)));
+    assert_eq!(entry.baseline, entry.saved_by_cache, "as it paid nothing");
+}
+
+#[tokio::test(start_paused = true)]
 async fn work_is_told_with_the_next_call_once_it_has_settled() {
     let kept = Kept::default();
     let (layer, context) = with_work(&kept).await;
