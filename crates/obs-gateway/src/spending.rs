@@ -1,7 +1,7 @@
 //! What may be spent: by all callers together, by each of them, and for comparisons.
-use obs_apm::Telemetry;
 use obs_budget::{Budget, Budgets, Window};
 use obs_core::{Background, Call};
+use obs_metrics::Metrics;
 use obs_redis::Redis;
 use obs_router::Budgeted;
 
@@ -53,7 +53,7 @@ impl Spending {
     /// those of before until it [settles](Self::settle).
     pub(crate) fn new(
         settings: &Settings,
-        telemetry: &Telemetry,
+        metrics: &Metrics,
         clock: &WallClock,
         redis: Option<&Redis>,
         background: &Background,
@@ -69,7 +69,7 @@ impl Spending {
             let clock = clock.clone();
             let budgets = Budgets::builder(scope, limits)
                 .clock(move || clock.now())
-                .metrics(telemetry.metrics());
+                .metrics(metrics.clone());
             let budgets = match redis {
                 Some(redis) => budgets.shared(redis.clone(), background.clone()),
                 None => budgets,
@@ -92,6 +92,13 @@ impl Spending {
             shadows: budgets("shadow", shadows, before.map(|of| &of.shadows)),
             degrade_from: settings.budget.degrade_from,
         }
+    }
+
+    /// Of one process alone, for a replay.
+    pub(crate) fn alone(settings: &Settings, clock: &WallClock) -> Self {
+        // With nobody to share with there is nothing to do in the background.
+        let (quiet, background) = (Metrics::disabled(), Background::new(1));
+        Self::new(settings, &quiet, clock, None, &background, None)
     }
 
     /// These settings are in force: their limits hold from now on, also for calls under way.

@@ -235,6 +235,46 @@ async fn judges_look_at_the_answers_that_a_log_has() {
 }
 
 #[test]
+fn a_budget_makes_calls_cheap_until_its_hour_is_over() {
+    let dir = tempfile::tempdir().unwrap();
+    let [config, log, json, _] = world(dir.path());
+    // Twenty calls of two tenants in each of two hours, a minute between them.
+    let minute = |n: u64| 60_000 * (n % 20 + 60 * (n / 20));
+    let text: String = (0..40)
+        .map(|n| {
+            let question = format!("{HARD}{}", "!".repeat(n as usize));
+            let mut call = call(&format!("call {n}"), minute(n), &question);
+            call["tenant"] = json!(["anna", "bert"][n as usize % 2]);
+            call.to_string() + "\n"
+        })
+        .collect();
+    fs::write(&log, text).unwrap();
+    let by_route = |more: &[&str]| {
+        let line = ["replay", &log, "--config", &config, "--json", &json];
+        assert!(is_good(run(&[&line[..], more].concat())), "{more:?}");
+        let told: Value = serde_json::from_slice(&fs::read(&json).unwrap()).unwrap();
+        [0, 1].map(|at| {
+            told["replayed"]["by_route"][at]["answers"]
+                .as_u64()
+                .unwrap()
+        })
+    };
+    assert_eq!(by_route(&[]), [0, 40]);
+    // 0.1 dollars are four premium answers.
+    let of_all = ["--budget-usd-per-hour", "0.1", "--budget-degrade-from", "0"];
+    assert_eq!(by_route(&of_all), [32, 8]);
+    let of_each = [
+        "--budget-tenant-usd-per-hour",
+        "0.1",
+        "--budget-degrade-from",
+        "0",
+    ];
+    assert_eq!(by_route(&of_each), [24, 16]);
+    let of_a_day = ["--budget-usd-per-day", "0.1", "--budget-degrade-from", "0"];
+    assert_eq!(by_route(&of_a_day), [36, 4]);
+}
+
+#[test]
 fn a_modelled_judge_streams_and_second_attempts_play_their_part() {
     let dir = tempfile::tempdir().unwrap();
     let [config, log, json, _] = world(dir.path());

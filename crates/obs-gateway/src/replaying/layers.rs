@@ -6,6 +6,7 @@ use obs_replay::{
     Around, Inside, Layers, ModelledJudge, VirtualTime, chance,
     log::{ByModel, Judging},
 };
+use obs_router::Budgeted;
 use obs_timeout::{HedgeLayer, TimeoutLayer};
 use tower::layer::util::Stack;
 
@@ -21,6 +22,7 @@ use crate::{
     limits::LimitsLayer,
     names, routing,
     settings::{Route, Settings, Store},
+    spending::Spending,
     stack,
 };
 
@@ -31,7 +33,7 @@ const SEED: u64 = 1;
 
 /// Layers, and handles to those parts of them that are asked when all is over.
 pub(super) struct Made {
-    pub(super) layers: Layers<Replaying>,
+    pub(super) layers: Layers<Budgeted<Replaying>>,
     pub(super) judging: Option<Judging>,
     pub(super) hedge: Option<HedgeLayer>,
     /// Hears of calls that have ended.
@@ -52,8 +54,9 @@ pub(super) fn of(
     };
     let prices = stack::prices(settings);
     let model = policy::model(settings)?;
+    let spending = Spending::alone(settings, &clock);
     let router = routing::with(settings, &prices, api(settings), None, |staying| {
-        policy::around(settings, &prices, staying, model.clone())
+        spending.around(policy::around(settings, &prices, staying, model.clone()))
     })?;
     let keeps = settings.cache.store != Store::Off;
     let cache = || {

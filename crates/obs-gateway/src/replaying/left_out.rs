@@ -7,7 +7,7 @@ pub(super) fn left_out(settings: &Settings, modelled: bool) -> Vec<String> {
     let mut out: Vec<String> = Vec::new();
     let mut tell = |sentence: &str| out.push(sentence.into());
     tell(
-        "Budgets, rates, virtual keys and comparisons of routes play no part; answers that break off are not gone on with.",
+        "Rates, virtual keys and comparisons of routes play no part; answers that break off are not gone on with.",
     );
     if policy::reads_features(settings) {
         tell(

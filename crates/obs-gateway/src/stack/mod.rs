@@ -117,7 +117,7 @@ impl Stacks {
         };
         let redis = stores.connection.as_ref();
         let before = kept.spending;
-        let spending = Spending::new(settings, telemetry, clock, redis, background, before);
+        let spending = Spending::new(settings, &metrics, clock, redis, background, before);
         let apm = |at, api| match kept.apm(at) {
             Some(apm) => apm.clone(),
             None => telling::apm(settings, telemetry, clock, api),
