@@ -7,7 +7,7 @@ use serde::{
 };
 use serde_json::value::RawValue;
 
-use super::{DEPTH, decimal};
+use super::{DEPTH, decimal::decimal};
 
 /// Tells the frames of a JSON text, in canonical order, to `out`: a tag and bytes each.
 pub(super) fn canonical(text: &[u8], without: &[&str], out: &mut dyn FnMut(u8, &[u8])) {
