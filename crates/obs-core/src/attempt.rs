@@ -86,11 +86,6 @@ impl Attempt {
         self.prices.cost(Some(&baseline.route), model, &self.usage?)
     }
 
-    /// Whether the model has begun with nothing yet. What it has begun with is billed, whatever breaks it off.
-    pub(crate) fn is_untouched(&self) -> bool {
-        self.usage.is_none() && self.first_token.is_none()
-    }
-
     /// The price of a usage here: that of the route, or of the model that answered, or of the one that was asked.
     pub(crate) fn price(&self, usage: &Usage) -> Option<Usd> {
         let of = |model: &str| self.prices.cost(self.route.as_deref(), model, usage);

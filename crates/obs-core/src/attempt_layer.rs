@@ -156,6 +156,9 @@ impl<Res: LlmResponse> Observe<Res> for Recording {
     }
 
     fn chunk(&mut self, chunk: &Res::Chunk, first_content: bool) {
+        if let Some(guard) = &mut self.0 {
+            guard.begun();
+        }
         // The model is named in every chunk: it is noted with the first content and with usage.
         let usage = chunk.usage();
         if first_content || usage.is_some() {

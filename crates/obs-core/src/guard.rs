@@ -16,6 +16,8 @@ pub(crate) struct AttemptGuard {
     index: usize,
     deadline: Deadline,
     open: bool,
+    /// Something of a stream has come.
+    begun: bool,
 }
 
 impl AttemptGuard {
@@ -53,6 +55,7 @@ impl AttemptGuard {
             index,
             deadline: context.deadline.clone(),
             open: true,
+            begun: false,
         }
     }
 
@@ -76,6 +79,12 @@ impl AttemptGuard {
         });
     }
 
+    /// What has begun is billed, whatever breaks it off: with the first piece of a stream the prompt was read, also where that has no
+    /// content yet.
+    pub(crate) fn begun(&mut self) {
+        self.begun = true;
+    }
+
     pub(crate) fn first_token(&self) {
         self.edit(|attempt| {
             attempt.first_token.get_or_insert_with(Instant::now);
@@ -90,13 +99,14 @@ impl AttemptGuard {
         if !std::mem::take(&mut self.open) {
             return;
         }
+        let begun = self.begun;
         let attempt = self.edit(|attempt| {
             attempt.outcome = Some(outcome);
             attempt.ended = Some(Instant::now());
             let price = attempt.usage.and_then(|usage| attempt.price(&usage));
             match outcome {
                 Outcome::Answered => attempt.cost = price,
-                Outcome::Failed(kind) if kind.is_unbilled() && attempt.is_untouched() => {
+                Outcome::Failed(kind) if kind.is_unbilled() && !begun => {
                     attempt.cost = Some(Usd::ZERO);
                 }
                 // Usage that was seen half-way is not what will be billed.

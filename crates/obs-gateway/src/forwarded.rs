@@ -7,7 +7,7 @@ use std::{
 use axum::body::Body;
 use bytes::Bytes;
 use futures_util::{TryStreamExt, stream};
-use http::{HeaderValue, Request, StatusCode, header, response::Parts};
+use http::{HeaderValue, Request, StatusCode, header, request, response::Parts};
 use http_body::Body as _;
 use http_body_util::BodyDataStream;
 use obs_anthropic::MessagesRequest;
@@ -16,6 +16,8 @@ use obs_core::{
     Operation, Role, Usage,
 };
 use obs_openai::ForwardBody;
+use obs_wire::json;
+use percent_encoding::percent_decode_str;
 use tower::Service;
 
 use crate::{
@@ -28,7 +30,11 @@ use crate::{
 
 /// A request as it came in.
 #[derive(Debug)]
-pub(crate) struct ForwardedRequest(pub(crate) Request<Body>);
+pub(crate) struct ForwardedRequest {
+    request: Request<Body>,
+    /// The responses that it names.
+    names: Vec<String>,
+}
 
 /// What was answered: errors are answers.
 #[derive(Debug)]
@@ -59,15 +65,16 @@ impl Forwarder {
         Self { to, made }
     }
 
-    fn of(&self, request: &Request<Body>, tenant: Option<&str>) -> Result<Provider, Refusal> {
-        let route = match response_of(request.uri().path()) {
-            Some(id) => match self.made.find(id, tenant) {
-                Kept::Own(route) => route,
+    fn of(&self, asked: &ForwardedRequest, tenant: Option<&str>) -> Result<Provider, Refusal> {
+        let mut route = None;
+        for id in &asked.names {
+            match self.made.find(id, tenant) {
+                Kept::Own(by) => route = route.or(by),
                 Kept::Another => return Err(no_response(id)),
-                Kept::Unknown => None,
-            },
-            None => None,
-        };
+                Kept::Unknown => {}
+            }
+        }
+        let request = &asked.request;
         let api = Api::of_request(request.uri(), request.headers());
         let others = Api::ALL.into_iter().filter(|other| *other != api);
         let mut all = std::iter::once(api).chain(others);
@@ -76,10 +83,37 @@ impl Forwarder {
     }
 }
 
-/// The response that a path names: `/v1/responses/ID`, or what belongs to it.
-fn response_of(path: &str) -> Option<&str> {
-    let id = path.strip_prefix("/v1/responses/")?.split('/').next()?;
-    (!id.is_empty()).then_some(id)
+impl ForwardedRequest {
+    /// A request to an endpoint that is not known here.
+    pub(crate) fn new(head: request::Parts, body: Bytes) -> Self {
+        let names = responses(head.uri.path(), &body);
+        let request = Request::from_parts(head, Body::from(body));
+        Self { request, names }
+    }
+}
+
+/// The responses that a request under `/v1/responses` names: in its path, read as a provider may read it, or as what it goes on with.
+fn responses(path: &str, body: &[u8]) -> Vec<String> {
+    let path = percent_decode_str(path).decode_utf8_lossy();
+    let mut parts = Vec::new();
+    for part in path.split(['/', '\\']) {
+        match part {
+            "" | "." => {}
+            ".." => drop(parts.pop()),
+            part => parts.push(part),
+        }
+    }
+    let mut parts = parts.into_iter().skip_while(|part| *part == "v1");
+    if parts.next() != Some("responses") {
+        return Vec::new();
+    }
+    let mut names: Vec<_> = parts.next().map(str::to_owned).into_iter().collect();
+    // What is no text is no JSON.
+    let body = std::str::from_utf8(body).unwrap_or_default();
+    json::text_field(body, "previous_response_id", &mut |id| {
+        names.push(id.to_owned());
+    });
+    names
 }
 
 /// What a provider says of a response that it has not.
@@ -98,8 +132,8 @@ impl Service<Call<ForwardedRequest>> for Forwarder {
     }
 
     fn call(&mut self, call: Call<ForwardedRequest>) -> Self::Future {
-        let ForwardedRequest(mut request) = call.request;
-        let to = self.of(&request, call.context.tenant.as_deref());
+        let to = self.of(&call.request, call.context.tenant.as_deref());
+        let mut request = call.request.request;
         let deadline = call.context.deadline;
         Box::pin(async move {
             let upstream = match to? {
@@ -178,7 +212,7 @@ impl LlmRequest for ForwardedRequest {
     fn visit_prompt(&self, _: &mut dyn FnMut(Role, &str)) {}
 
     fn fingerprint(&self, to: &mut Fingerprint) {
-        to.field("path", self.0.uri().path().as_bytes());
+        to.field("path", self.request.uri().path().as_bytes());
     }
 }
 
@@ -205,5 +239,39 @@ impl LlmChunk for Piece {
 
     fn size(&self) -> usize {
         self.bytes.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_response_is_known_however_its_path_is_written() {
+        for path in [
+            "/v1/responses/resp_1",
+            "/v1/responses/resp_1/cancel",
+            "/v1/responses/resp%5F1",
+            "/v1/%72esponses/resp_1",
+            "/v1//responses//resp_1",
+            "/v1/responses%2Fresp_1",
+            "/v1/files/../responses/./resp_1",
+            "/v1/responses/other/%2E%2e/resp_1/input_items",
+            "/v1/responses\\resp_1",
+            "/v1/v1/responses/resp_1",
+        ] {
+            assert_eq!(responses(path, b""), ["resp_1"], "{path}");
+        }
+        for path in [
+            "/v1/responses",
+            "/v1/responses/",
+            "/v1/files/responses/x",
+            "/v1/..",
+        ] {
+            assert!(responses(path, b"\xff").is_empty(), "{path}");
+        }
+        let body = br#"{"model": "m", "previous_response_id": "resp_2"}"#;
+        let named = responses("/v1/responses/compact", body);
+        assert_eq!(named, ["compact", "resp_2"]);
     }
 }

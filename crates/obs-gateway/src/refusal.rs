@@ -65,6 +65,13 @@ impl Refusal {
         Self::new(StatusCode::NOT_FOUND, message).code("unknown_url")
     }
 
+    /// What a provider says of a response that it has not, where a request goes on with it.
+    pub(crate) fn no_previous(id: &str) -> Self {
+        Self::bad(format!("Previous response with id '{id}' not found."))
+            .param("previous_response_id")
+            .code("previous_response_not_found")
+    }
+
     /// What there is no cache for.
     pub(crate) fn not_cached() -> Self {
         let message = "cache-control: only-if-cached is asked for, and there is no cache here: cache.store is off";

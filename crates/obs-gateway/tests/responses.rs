@@ -378,9 +378,19 @@ async fn a_response_is_asked_for_gone_on_with_and_deleted_where_it_was_made() {
         more["previous_response_id"] = "resp_1".into();
         let got = gateway.post(RESPONSES, &more).bearer_auth("anna");
         assert_eq!(got.send().await.unwrap().status(), 200);
-        let refused = gateway.post(RESPONSES, &more).bearer_auth("bert");
-        let (status, told) = error(refused).await;
-        assert_eq!((status, &told["code"]), (400, &json!("model_not_chosen")));
+        // Nor does another go on with it, whatever model is named, nor name it in another way.
+        for model in ["auto", "far", "large"] {
+            more["model"] = model.into();
+            let refused = gateway.post(RESPONSES, &more).bearer_auth("bert");
+            let (status, told) = error(refused).await;
+            let code = json!("previous_response_not_found");
+            assert_eq!((status, &told["code"]), (400, &code));
+        }
+        let written = of("GET", "resp%5F1", "bert").await.unwrap();
+        assert_eq!(written.status(), 404);
+        let compact = format!("{RESPONSES}/compact");
+        let refused = gateway.post(&compact, &more).bearer_auth("bert");
+        assert_eq!(error(refused).await.0, 404);
 
         assert_eq!(of("DELETE", "resp_1", "anna").await.unwrap().status(), 200);
         let asked: Vec<_> = two

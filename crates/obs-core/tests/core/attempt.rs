@@ -134,7 +134,9 @@ async fn usage_that_is_there_is_taken_for_a_reader_who_stops_at_the_finish() {
 
 #[tokio::test]
 async fn what_a_stream_has_cost_that_an_overload_breaks_off_is_unknown_and_not_nothing() {
-    for (pieces, cost) in [(0, Some(Usd::ZERO)), (1, None)] {
+    // What comes in an answer's place has not begun; a head without content has, and the prompt was read.
+    let all: [(&[_], _); 3] = [(&[], Some(Usd::ZERO)), (&[""], None), (&["", "four"], None)];
+    for (pieces, cost) in all {
         let (mut service, mut handle) = setup();
         let call = Call::new(Ask("small"));
         let journal = call.journal();
@@ -143,8 +145,8 @@ async fn what_a_stream_has_cost_that_an_overload_breaks_off_is_unknown_and_not_n
         let (_, reply) = handle.next_request().await.unwrap();
         reply.send_response(Answer::Stream(chunks));
         let mut chunks = answer.await.unwrap().chunks();
-        for _ in 0..pieces {
-            sender.send(Ok(Piece::Text("four"))).unwrap();
+        for piece in pieces {
+            sender.send(Ok(Piece::Text(piece))).unwrap();
             chunks.next().await.unwrap().unwrap();
         }
         let error = Error::new(ErrorKind::Overloaded, "too much to do");

@@ -34,7 +34,7 @@ impl LlmChunk for Piece {
         Some("small-2026-01-01")
     }
     fn is_content(&self) -> bool {
-        matches!(self, Self::Text(_))
+        matches!(self, Self::Text(text) if !text.is_empty())
     }
     fn finish(&self) -> Option<Finish> {
         (*self == Self::Stop).then_some(Finish::Stop)

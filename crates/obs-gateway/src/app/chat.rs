@@ -82,11 +82,12 @@ async fn ask<E: Endpoint>(app: &App, id: &Arc<str>, request: Request) -> Result<
 
 impl App {
     /// Lets a request that goes on with what one provider keeps go there: to that of the route that it names, to the one that made the
-    /// response that it goes on with, or to the first one. No other would know of it.
+    /// response that it goes on with, or to the first one. No other would know of it. Nobody goes on with another tenant's response.
     fn bind<E: Endpoint>(&self, call: &mut Call<E::Request>) -> Result<(), Refusal> {
         let names = &self.stacks.names;
+        let made = self.made::<E>(call)?;
         let named = match self.named(E::API, &call.request)? {
-            Named::Auto => self.maker::<E>(call).map_or(Named::Auto, Named::Route),
+            Named::Auto => made.map_or(Named::Auto, Named::Route),
             named => named,
         };
         match named {
@@ -115,17 +116,21 @@ impl App {
     }
 
     /// The place of the route that made what a call goes on with, where that is known, and the caller may have it.
-    fn maker<E: Endpoint>(&self, call: &Call<E::Request>) -> Option<usize> {
-        let id = E::goes_on_with(&call.request)?;
-        let Kept::Own(Some(by)) = self.stacks.made.find(&id, call.context.tenant.as_deref()) else {
-            return None;
+    fn made<E: Endpoint>(&self, call: &Call<E::Request>) -> Result<Option<usize>, Refusal> {
+        let Some(id) = E::goes_on_with(&call.request) else {
+            return Ok(None);
+        };
+        let by = match self.stacks.made.find(&id, call.context.tenant.as_deref()) {
+            Kept::Own(Some(by)) => by,
+            Kept::Own(None) | Kept::Unknown => return Ok(None),
+            Kept::Another => return Err(Refusal::no_previous(&id)),
         };
         let allowed = call.context.allowed.as_ref();
         if allowed.is_some_and(|allowed| !allowed.contains(&by)) {
-            return None;
+            return Ok(None);
         }
         let routes = self.stacks.names.routes();
-        routes.iter().position(|route| route.name == by)
+        Ok(routes.iter().position(|route| route.name == by))
     }
 }
 

@@ -52,8 +52,7 @@ async fn forward(
     let tenant = app.tenant(request.headers(), &asked);
     let (parts, body) = request.into_parts();
     let body = body::read(&parts.headers, body, app.max_body).await?;
-    let request = Request::from_parts(parts, Body::from(body));
-    let mut call = Call::new(ForwardedRequest(request)).tenant(tenant);
+    let mut call = Call::new(ForwardedRequest::new(parts, body)).tenant(tenant);
     call.context.id = Some(id.clone());
     call.context.deadline = asked.deadline.clone();
     let mut line = call::line(app, api, &call, &asked);
