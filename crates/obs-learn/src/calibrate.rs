@@ -138,3 +138,17 @@ fn error(logits: &[f32], labels: &[f32]) -> f64 {
     });
     distances.sum::<f64>() / order.len().max(1) as f64
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_is_judged_by_a_line_that_has_not_seen_its_fold() {
+        // Each fold contradicts the other one: who had seen both would say a half.
+        let (labels, folds) = ([1.0, 1.0, 0.0, 0.0], [0, 0, 1, 1]);
+        let judged = Calibration::cross_fitted(&[0.0; 4], &labels, &folds);
+        assert!((judged.log_loss_of_mean - 2f64.ln()).abs() < 1e-6);
+        assert!(judged.log_loss > 9.0, "{}", judged.log_loss);
+    }
+}

@@ -1,5 +1,6 @@
 //! The figures of a router, against sums made by hand and laws that they must keep.
 
+use crate::support::Chance;
 use obs_learn::Outcomes;
 use proptest::prelude::*;
 
@@ -142,6 +143,36 @@ fn intervals_cover_the_truth_about_as_often_as_they_say() {
     assert!(
         (180..=199).contains(&covered),
         "{covered} of 200 intervals cover {truth}"
+    );
+}
+
+#[test]
+fn an_interval_ends_where_one_resample_in_forty_is_beyond_it() {
+    let mut chance = Chance(5);
+    let rows = 300;
+    let delta: Vec<f32> = (0..rows).map(|_| f32::from(chance.unit() < 0.4)).collect();
+    let scores: Vec<f32> = (0..rows).map(|_| chance.unit()).collect();
+    let compared = Outcomes::independent(delta).compare([("chance", &scores[..])], 2_000, 3);
+    let apgr = compared.contenders[0].figures.apgr;
+    for side in [apgr.value - apgr.low, apgr.high - apgr.value] {
+        let errors = side / apgr.error;
+        assert!((1.75..2.2).contains(&errors), "{errors} errors: {apgr:?}");
+    }
+}
+
+#[test]
+fn as_many_are_drawn_of_a_fold_as_it_has() {
+    let alone = Outcomes {
+        delta: vec![1.0, 0.0, 1.0],
+        fold: vec![0, 0, 1],
+        cluster: vec![0, 0, 1],
+    };
+    // Of one group there is but one draw.
+    let compared = alone.compare([("one", &[2.0, 1.0, 0.0][..])], 100, 1);
+    let apgr = compared.contenders[0].figures.apgr;
+    assert_eq!(
+        (apgr.low, apgr.high, apgr.error),
+        (apgr.value, apgr.value, 0.0)
     );
 }
 

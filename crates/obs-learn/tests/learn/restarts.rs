@@ -178,6 +178,11 @@ fn an_allowance_goes_on_where_it_was() {
     let mut poorer = Allowance::new(0.001);
     assert!(poorer.restore(first.spent().clone()));
     assert!(poorer.share().is_some_and(|share| share <= 0.02));
+    let mut kept = serde_json::to_value(first.spent()).expect("plain");
+    kept["owed"] = json!(1e6);
+    assert!(poorer.restore(serde_json::from_value(kept).expect("figures")));
+    let kept = serde_json::to_value(poorer.spent()).expect("plain");
+    assert_eq!(kept["owed"], json!(0.001 / 4.0));
 }
 
 proptest! {
