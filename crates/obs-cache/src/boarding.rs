@@ -9,7 +9,7 @@ use tower_service::Service;
 use crate::{
     Store,
     adaptive::Learning,
-    flight::{self, Giver, Landed, Plan, Waiter},
+    flight::{self, Landed, Plan, Waiter},
     keep::keep,
     lease::Turn,
     ledger::Ended,
@@ -107,12 +107,12 @@ impl<St: Store> Departure<St> {
     {
         call.context = flight::context(&call.context);
         let began = self.shared.settings.early.is_some().then(Instant::now);
-        let (shared, key, giver) = (self.shared.clone(), self.key, self.turn.clone());
+        let (shared, key) = (self.shared.clone(), self.key);
         let waiting = self.turn.clone().filter(|_| self.waits);
         Plan {
             context: call.context.clone(),
             capacity: shared.settings.max_entry_bytes,
-            given: giver.map(|turn| -> Giver { Box::new(move || turn.given().cloned()) }),
+            given: self.turn.as_ref().map(Turn::giver),
             keep: Box::new(move |landed| self.land::<S::Response>(began, landed)),
             call: Box::pin(async move {
                 if let Some(turn) = waiting

@@ -10,8 +10,8 @@ use obs_core::{CacheDirectives, Key, Operation};
 use tokio::time::{Instant, sleep};
 
 use crate::{
-    Entry, Store, StoreFault, Timestamp, freshness::Verdict, shared::Shared, store::ask,
-    stored::Stored,
+    Entry, Store, StoreFault, Timestamp, flight::Giver, freshness::Verdict, shared::Shared,
+    store::ask, stored::Stored,
 };
 
 /// Between two looks for what another process may have kept: at first, and at most.
@@ -26,7 +26,8 @@ struct Inner<St: Store> {
     operation: Operation,
     time: Duration,
     is_leased: OnceLock<()>,
-    given: OnceLock<Stored>,
+    /// Apart from the rest: it is asked for as long as somebody reads, and the lease ends with the call.
+    given: Arc<OnceLock<Stored>>,
 }
 
 impl<St: Store> Turn<St> {
@@ -42,13 +43,19 @@ impl<St: Store> Turn<St> {
             operation,
             time,
             is_leased: OnceLock::new(),
-            given: OnceLock::new(),
+            given: Arc::default(),
         }))
     }
 
     /// What another process has given, if anything.
     pub(crate) fn given(&self) -> Option<&Stored> {
         self.0.given.get()
+    }
+
+    /// The same for later, without holding the lease.
+    pub(crate) fn giver(&self) -> Giver {
+        let given = self.0.given.clone();
+        Box::new(move || given.get().cloned())
     }
 
     /// Waits until it is this process's turn, or another's answer is there. `None`: make the call. It ends within the

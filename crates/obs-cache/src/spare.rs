@@ -43,6 +43,6 @@ impl Spare {
     }
 
     pub(crate) fn note(&self) -> CacheNote {
-        self.stored.note(CacheStatus::Stale)
+        self.stored.clone().note(CacheStatus::Stale)
     }
 }

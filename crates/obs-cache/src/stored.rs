@@ -22,10 +22,10 @@ impl Stored {
         }
     }
 
-    pub(crate) fn note(&self, status: CacheStatus) -> CacheNote {
+    pub(crate) fn note(self, status: CacheStatus) -> CacheNote {
         let mut note = CacheNote::new(status);
         note.age = Some(self.age);
-        note.route.clone_from(&self.route);
+        note.route = self.route;
         note.saved = self.saved;
         note
     }

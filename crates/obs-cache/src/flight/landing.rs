@@ -37,10 +37,11 @@ impl<T: Replay> Flight<T> {
         let mut state = lock(&self.state);
         settle(&mut state, streamed, &end, &report, self.given());
         state.open = false;
-        state.keep = None;
+        let keep = state.keep.take();
         let before = mem::replace(&mut state.phase, Phase::Landed { streamed, end });
         drop(state);
-        drop(before);
+        // Also what the flight had of other processes, however long somebody still reads.
+        drop((before, keep));
         self.bell.ring();
     }
 
@@ -77,7 +78,7 @@ fn settle<T: Replay>(
     if let (Some(given), Ok(_)) = (given, end) {
         return members.for_each(|member| {
             let saved = given.saved;
-            member.note(given.note(CacheStatus::Coalesced));
+            member.note(given.clone().note(CacheStatus::Coalesced));
             member.passenger.tally.end_saving(Ended::Coalesced, saved);
         });
     }

@@ -140,7 +140,7 @@ impl<T: Replay> Flight<T> {
                 for member in state.members.values_mut() {
                     member.inform(&report);
                     if let Some(given) = &given {
-                        member.note(given.note(CacheStatus::Coalesced));
+                        member.note(given.clone().note(CacheStatus::Coalesced));
                     }
                 }
                 drop(state);

@@ -20,7 +20,6 @@ use std::{
     time::Duration,
 };
 
-use bytes::Bytes;
 use obs_core::{Background, Key};
 use obs_metrics::Metrics;
 use obs_redis::{Change, Redis};
@@ -30,7 +29,7 @@ pub use self::stats::RedisStats;
 use self::{
     fault::failed,
     generations::{Generations, Known},
-    leases::Leases,
+    leases::{Asked, Leases},
     names::{id, name},
     part::{PURGES, is_name, is_of_all},
     writes::Writes,
@@ -117,19 +116,27 @@ impl Store for RedisStore {
     fn put(&self, key: &Key, entry: Entry, now: Timestamp) {
         let (key, ttl) = (*key, entry.keep_for(now));
         let Some(ttl) = ttl else { return };
-        let is_leased = self.0.leases.end(&key);
+        let lease = self.0.leases.end(&key);
         let this = self.0.clone();
-        self.0.writes.run(entry.size(), async move {
+        let is_taken = self.0.writes.run(entry.size(), async move {
+            let (redis, name) = (&this.writes.redis, name(&key));
             // Here, and not on the caller's path.
-            let bytes = this.codec.encode(&entry, &key)?;
-            let name = name(&key);
-            let set = this.writes.redis.set(name.clone(), bytes, ttl).await;
-            if is_leased {
+            let set = match this.codec.encode(&entry, &key) {
+                Ok(bytes) => redis.set(name.clone(), bytes, ttl).await.map_err(failed),
+                Err(error) => Err(error),
+            };
+            if lease.is_some() {
                 // In this order: who finds no lease finds the answer.
-                let _ = this.writes.redis.del(leases::name(&name)).await;
+                let _ = redis.del(leases::name(&name)).await;
             }
-            set.map_err(failed)
+            set
         });
+        if let Some(until) = lease
+            && !is_taken
+        {
+            // Whoever holds it gives it back.
+            self.0.leases.hold(key, until);
+        }
     }
 
     fn remove(&self, key: &Key) {
@@ -151,18 +158,18 @@ impl Store for RedisStore {
     fn lease(&self, key: &Key, time: Duration) -> Pending<bool> {
         let (this, key) = (self.0.clone(), *key);
         Box::pin(async move {
-            let (name, from) = (leases::name(&name(&key)), Instant::now());
-            let set = this.redis.set_if_absent(name, Bytes::new(), time).await;
-            let is_granted = set.map_err(failed)?;
+            let (name, until) = (leases::name(&name(&key)), Instant::now() + time);
+            let asked = Asked::new(&this.redis, &this.writes, name, time);
+            let is_granted = asked.await?;
             if is_granted {
-                this.leases.hold(key, from, time);
+                this.leases.hold(key, until);
             }
             Ok(is_granted)
         })
     }
 
     fn release(&self, key: &Key) {
-        if self.0.leases.end(key) {
+        if self.0.leases.end(key).is_some() {
             let (redis, name) = (self.0.writes.redis.clone(), leases::name(&name(key)));
             self.0.writes.run(0, async move {
                 let deleted = redis.del(name).await;

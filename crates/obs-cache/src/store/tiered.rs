@@ -171,7 +171,13 @@ impl<S: Store> Store for Tiered<S> {
 
     fn delete(&self, key: &Key) -> Pending<()> {
         self.near.remove(key);
-        self.far.delete(key)
+        let (near, deleting, key) = (self.near.clone(), self.far.delete(key), *key);
+        Box::pin(async move {
+            let deleted = deleting.await;
+            // A look-up may have found it there meanwhile, and taken it into memory.
+            near.remove(&key);
+            deleted
+        })
     }
 
     fn lease(&self, key: &Key, time: Duration) -> Pending<bool> {

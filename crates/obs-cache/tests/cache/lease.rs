@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use futures_util::FutureExt;
+use futures_util::{FutureExt, StreamExt};
 use obs_cache::*;
 use obs_core::*;
 use tokio::time::Instant;
@@ -170,6 +170,25 @@ async fn a_holder_whose_callers_leave_gives_the_lease_back() {
     first.abort();
     next(&mut other.1).await.send_response(whole("other's"));
     assert_eq!(told(&second.await.unwrap().unwrap()), "other's");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_lease_ends_with_the_call_however_long_somebody_reads_what_came() {
+    let (mut one, mut other, common) = gateways();
+    let asked = [(); 2].map(|()| ask(&one, req(true)).0);
+    let tx = stream_next(&mut one.1).await;
+    tx.send(Ok(text("a"))).unwrap();
+    tx.send(Err(Error::new(ErrorKind::CutOff, "cut"))).unwrap();
+    let [reads, rests] = asked;
+    let (reads, rests) = (reads.await.unwrap().unwrap(), rests.await.unwrap().unwrap());
+    assert_eq!(common.leases(), 1);
+    assert!(chunks(reads).collect::<Vec<_>>().await[1].is_err());
+    assert_eq!(common.leases(), 0);
+    let (second, _) = ask(&other, req(false));
+    let send = tokio::time::timeout(SECOND, next(&mut other.1)).await;
+    send.unwrap().send_response(whole("other's"));
+    assert_eq!(told(&second.await.unwrap().unwrap()), "other's");
+    drop(rests);
 }
 
 #[tokio::test(start_paused = true)]

@@ -233,6 +233,18 @@ fn a_removal_reaches_both() {
 }
 
 #[test]
+fn what_a_look_up_finds_during_a_deletion_is_not_kept_in_memory() {
+    let far = Far::default();
+    let tiered = Tiered::new(Memory::new(1 << 20), far.clone());
+    far.put(&key(0), entry("a", 0, 10), at(0));
+    let found = tiered.get(&key(0), at(1));
+    let deleting = tiered.delete(&key(0));
+    assert!(found.now_or_never().unwrap().unwrap().is_some());
+    deleting.now_or_never().unwrap().unwrap();
+    assert_eq!(get(&tiered, 2), None);
+}
+
+#[test]
 fn a_store_of_any_kind_fits_into_a_box() {
     let shelf = Shelf::default();
     for store in [BoxStore::new(Memory::new(1 << 20)), BoxStore::new(shelf)] {

@@ -81,6 +81,72 @@ async fn the_other_gateway_has_the_answer_and_nothing_is_left_behind() {
     }
 }
 
+/// Two stores over the same server; the background of the first has room for one piece of work.
+async fn stores(server: &Server) -> (RedisStore, Background, RedisStore) {
+    let store = async |background: &Background| {
+        let builder = Redis::builder(&server.url()).budget(Duration::from_millis(500));
+        let redis = builder.connect().unwrap();
+        let closed = redis.wait_for(State::Closed);
+        timeout(PATIENCE, closed).await.unwrap();
+        RedisStore::new(redis, background.clone())
+    };
+    let background = Background::new(1);
+    let one = store(&background).await;
+    (one, background, store(&Background::new(9)).await)
+}
+
+fn key() -> Key {
+    Fingerprint::new().field("q", b"1").finish()
+}
+
+/// Until this process is granted the lease.
+async fn granted(store: &RedisStore) {
+    let until = Instant::now() + PATIENCE;
+    while !store.lease(&key(), HOUR).await.unwrap() {
+        assert!(Instant::now() < until, "it is another's still");
+        yield_now().await;
+    }
+}
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+#[tokio::test]
+async fn a_lease_that_is_granted_to_who_has_left_is_given_back() {
+    let server = Server::new();
+    let (one, background, other) = stores(&server).await;
+    let mut asked = tokio_test::task::spawn(one.lease(&key(), HOUR));
+    tokio_test::assert_pending!(asked.poll());
+    drop(asked);
+    let until = Instant::now() + PATIENCE;
+    while background.in_flight() > 0 {
+        assert!(Instant::now() < until);
+        yield_now().await;
+    }
+    let stats = server.cli(&["info", "commandstats"]);
+    assert!(stats.contains("cmdstat_set:calls=1,"), "{stats}");
+    granted(&other).await;
+}
+
+#[tokio::test]
+async fn a_lease_is_given_back_also_when_there_was_no_room_to_keep_the_answer() {
+    let server = Server::new();
+    let (one, background, other) = stores(&server).await;
+    assert!(one.lease(&key(), HOUR).await.unwrap());
+    let (free, is_free) = tokio::sync::oneshot::channel::<()>();
+    let busy = async move { drop(is_free.await) };
+    background.spawn(busy).unwrap();
+    let now = Timestamp::from_millis(1_000_000);
+    let answer = bytes::Bytes::from_static(b"an answer");
+    one.put(&key(), Entry::new(answer, now, HOUR), now);
+    assert_eq!(one.stats().dropped, 1);
+    free.send(()).unwrap();
+    while background.in_flight() > 0 {
+        yield_now().await;
+    }
+    one.release(&key());
+    granted(&other).await;
+}
+
 #[tokio::test]
 async fn a_holder_that_vanishes_holds_nobody_up_for_longer_than_its_lease() {
     let server = Server::new();

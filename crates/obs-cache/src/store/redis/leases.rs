@@ -1,15 +1,21 @@
 //! Which process asks for an answer, so that others wait for it.
 use std::{
     collections::HashMap,
-    sync::{Mutex, MutexGuard, PoisonError},
+    future::Future,
+    mem,
+    pin::Pin,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::{Context, Poll, ready},
     time::Duration,
 };
 
 use bytes::Bytes;
 use obs_core::Key;
+use obs_redis::Redis;
 use tokio::time::Instant;
 
-use super::names::PREFIX;
+use super::{fault::failed, names::PREFIX, writes::Writes};
+use crate::{Pending, StoreError};
 
 /// The leases that this process holds, and until when they surely are its own.
 ///
@@ -18,19 +24,68 @@ use super::names::PREFIX;
 pub(super) struct Leases(Mutex<HashMap<Key, Instant>>);
 
 impl Leases {
-    /// It was asked for at `from`, and granted for so long.
-    pub(super) fn hold(&self, key: Key, from: Instant, time: Duration) {
-        self.lock().insert(key, from + time);
+    /// It was granted, and cannot be another's before that.
+    pub(super) fn hold(&self, key: Key, until: Instant) {
+        self.lock().insert(key, until);
     }
 
-    /// Gives up a lease. `true`: there is one, which is to be removed.
-    pub(super) fn end(&self, key: &Key) -> bool {
+    /// Gives up a lease. `Some`: there is one, which is to be removed before that.
+    pub(super) fn end(&self, key: &Key) -> Option<Instant> {
         let until = self.lock().remove(key);
-        until.is_some_and(|until| Instant::now() < until)
+        until.filter(|until| Instant::now() < *until)
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<Key, Instant>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A lease that is asked for. Who does not wait for the answer any more may be granted it all the same: then it is given back.
+pub(super) struct Asked {
+    set: Option<Pending<bool>>,
+    name: Bytes,
+    writes: Arc<Writes>,
+}
+
+impl Asked {
+    pub(super) fn new(redis: &Redis, writes: &Arc<Writes>, name: Bytes, time: Duration) -> Self {
+        let (redis, of) = (redis.clone(), name.clone());
+        let set = async move {
+            redis
+                .set_if_absent(of, Bytes::new(), time)
+                .await
+                .map_err(failed)
+        };
+        Self {
+            set: Some(Box::pin(set)),
+            name,
+            writes: writes.clone(),
+        }
+    }
+}
+
+impl Future for Asked {
+    type Output = Result<bool, StoreError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let set = self.set.as_mut().expect("polled after completion");
+        let granted = ready!(set.as_mut().poll(cx));
+        self.set = None;
+        Poll::Ready(granted)
+    }
+}
+
+impl Drop for Asked {
+    fn drop(&mut self) {
+        if let Some(set) = self.set.take() {
+            let (redis, name) = (self.writes.redis.clone(), mem::take(&mut self.name));
+            self.writes.aside(async move {
+                if let Ok(true) = set.await {
+                    // Without an answer to this it ends by itself.
+                    let _ = redis.del(name).await;
+                }
+            });
+        }
     }
 }
 

@@ -49,8 +49,8 @@ impl Writes {
         self.waiting.load(Relaxed)
     }
 
-    /// Runs a write of so many bytes when there is room, and counts how it ends.
-    pub(super) fn run<F>(self: &Arc<Self>, bytes: usize, write: F)
+    /// Runs a write of so many bytes when there is room, and counts how it ends; `false`: there is none.
+    pub(super) fn run<F>(self: &Arc<Self>, bytes: usize, write: F) -> bool
     where
         F: Future<Output = Result<(), StoreError>> + Send + 'static,
     {
@@ -64,9 +64,11 @@ impl Writes {
                 Err(error) => this.faults.count(error.fault()),
             }
         };
-        if self.waiting() > ROOM || self.background.spawn(work).is_err() {
+        let is_taken = self.waiting() <= ROOM && self.background.spawn(work).is_ok();
+        if !is_taken {
             self.dropped.inc();
         }
+        is_taken
     }
 
     /// Runs what is no write, when there is room.
