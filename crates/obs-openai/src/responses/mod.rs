@@ -8,7 +8,7 @@ mod split;
 mod view;
 
 use bytes::Bytes;
-use obs_core::{BoxError, Error, Finish};
+use obs_core::{BoxError, Error, ErrorKind, Finish};
 use obs_wire::{
     AnswerFacts, Event, EventFacts, Format, Headers, InvalidRequest, UpstreamError, json, message,
     own_error, sse,
@@ -90,7 +90,11 @@ impl Format for Responses {
     /// clients look for in other streams.
     fn error_event(error: &Error) -> Bytes {
         let own = own_error(error).map(|body| String::from_utf8_lossy(body).into_owned());
-        let came = error.find::<UpstreamError>().map(UpstreamError::body);
+        // What concerns the operator's credential is no business of the caller's.
+        let came = error
+            .find::<UpstreamError>()
+            .filter(|_| error.kind() != ErrorKind::Credentials)
+            .map(UpstreamError::body);
         if let Some((kind, data)) = came.and_then(|data| Some((kind_of(data)?, data))) {
             return sse::encode(Some(&kind), data);
         }

@@ -8,12 +8,14 @@ use std::{
 };
 
 use axum::{body::Body, response::IntoResponse};
-use futures_util::stream;
+use futures_util::{StreamExt, stream};
 use http::{HeaderValue, StatusCode, header};
 use obs_core::{Error, ErrorKind, LlmResponse};
 use obs_openai::{
-    AnswerError, AnswerFault, ConnectError, TransportError, UpstreamError, error_response,
+    AnswerError, AnswerFault, ConnectError, Responses, ResponsesRequest, TransportError,
+    UpstreamError, error_response,
 };
+use obs_wire::Format as _;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpListener,
@@ -303,6 +305,49 @@ async fn a_provider_that_refuses_to_tell_usage_is_not_asked_again() {
         .unwrap();
     let error = upstream.oneshot(asking).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Caller);
+}
+
+#[tokio::test]
+async fn options_that_a_caller_has_wrong_keep_no_other_usage_unknown() {
+    let mut provider = Provider::new(|seen| {
+        if seen.body.windows(5).any(|bytes| bytes == b"\"odd\"") {
+            let body = r#"{"error":{"message":"Unknown parameter: 'stream_options.odd'."}}"#;
+            (StatusCode::BAD_REQUEST, body).into_response()
+        } else {
+            json_answer(ANSWER)
+        }
+    })
+    .await;
+    let upstream = upstream(&provider.base).build().unwrap();
+    let request = question().stream(true);
+    let odd = request.clone();
+    let odd = odd.set("stream_options", serde_json::json!({"odd": 1}));
+    let error = upstream.clone().oneshot(odd.unwrap()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Caller);
+    upstream.oneshot(request).await.unwrap();
+    let [_, _, last] = [(); 3].map(|()| provider.next().body);
+    assert!(last.windows(13).any(|bytes| bytes == b"include_usage"));
+}
+
+#[tokio::test]
+async fn an_event_about_the_operators_credential_is_not_shown() {
+    let event = "event: error\ndata: {\"type\":\"error\",\"code\":\"invalid_api_key\",\"message\":\"no such key of acme\"}\n\n";
+    let provider = Provider::new(move |_| {
+        let kind = [(header::CONTENT_TYPE, "text/event-stream")];
+        (kind, event).into_response()
+    })
+    .await;
+    let upstream = upstream(&provider.base).api_key("sk-own").build().unwrap();
+    let request = serde_json::json!({"model": "m", "input": "Hi", "stream": true});
+    let request = ResponsesRequest::try_from(request).unwrap();
+    let answer = upstream.oneshot(request).await.unwrap();
+    let mut chunks = answer.into_parts().1.into_chunks().unwrap();
+    let error = chunks.next().await.unwrap().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Credentials);
+    let shown = Responses::error_event(&error);
+    let shown = std::str::from_utf8(&shown).unwrap();
+    assert!(!shown.contains("acme"), "{shown}");
+    assert!(shown.contains("credential of this gateway"), "{shown}");
 }
 
 #[tokio::test]

@@ -39,7 +39,8 @@ pub(super) fn classify(
     match status.as_u16() {
         400 | 413 | 422 if is_too_long(detail) => ErrorKind::ContextTooLong,
         400 | 403 | 422 if is_filtered(detail) => ErrorKind::ContentFilter,
-        // 402: the account that pays is empty, which another account may not be.
+        // The account that pays is empty, which another account may not be.
+        400 if is_unpaid(detail) => refused(credential),
         401..=403 => refused(credential),
         408 => ErrorKind::Timeout,
         429 => ErrorKind::RateLimited,
@@ -99,6 +100,12 @@ fn is_too_long(detail: &ErrorDetail) -> bool {
         let message = message.to_ascii_lowercase();
         TOO_LONG.iter().any(|words| message.contains(words))
     })
+}
+
+/// Anthropic has no code for it, and calls it a request that is not valid.
+fn is_unpaid(detail: &ErrorDetail) -> bool {
+    let message = detail.message.as_deref().unwrap_or_default();
+    message.contains("credit balance is too low")
 }
 
 fn is_filtered(detail: &ErrorDetail) -> bool {
@@ -190,6 +197,12 @@ mod tests {
         check(400, &of("invalid_value"), ErrorKind::Caller);
         check(429, &of("insufficient_quota"), ErrorKind::RateLimited);
         check(500, &of("context_length_exceeded"), ErrorKind::Upstream);
+    }
+
+    #[test]
+    fn an_account_without_credit_is_no_fault_of_the_request() {
+        let empty = r#"{"type":"error","error":{"type":"invalid_request_error","message":"Your credit balance is too low to access the Anthropic API."}}"#;
+        check(400, empty, ErrorKind::Credentials);
     }
 
     #[test]

@@ -18,7 +18,7 @@ const MESSAGE: usize = 400;
 /// |---|---|
 /// | 400, 413, 422 that says that the prompt is too long | [`ErrorKind::ContextTooLong`] |
 /// | 400, 403, 422 of a content filter | [`ErrorKind::ContentFilter`] |
-/// | 401, 402, 403 | [`ErrorKind::Auth`] where the caller's credential was passed on, else [`ErrorKind::Credentials`] |
+/// | 401, 402, 403, and a 400 that says that the credit is used up | [`ErrorKind::Auth`] where the caller's credential was passed on, else [`ErrorKind::Credentials`] |
 /// | 408 | [`ErrorKind::Timeout`] |
 /// | 429, a spent quota (`insufficient_quota`) included | [`ErrorKind::RateLimited`] |
 /// | other 4xx | [`ErrorKind::Caller`] |

@@ -40,12 +40,14 @@ pub(super) async fn ask<F: Format>(
         None => shared.post(outgoing(request.to_bytes()), &context).await?,
         Some(body) => match shared.post(outgoing(body), &context).await {
             Err(error) if refuses_usage(&error) => {
+                // Whether it complains of this, or of what the caller wrote there, shows now.
+                let head = shared.post(outgoing(request.to_bytes()), &context).await?;
                 tracing::warn!(
                     base_url = shared.base.shown(),
                     "the provider does not know `stream_options`: the usage of its streams stays unknown"
                 );
                 shared.refuses_usage.store(true, Ordering::Relaxed);
-                shared.post(outgoing(request.to_bytes()), &context).await?
+                head
             }
             result => {
                 expects_usage = true;
