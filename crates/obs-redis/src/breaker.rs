@@ -45,6 +45,8 @@ pub(crate) struct Breaker {
     look_at: AtomicU64,
     /// Number of commands that were answered.
     answered: AtomicU64,
+    /// How often it has closed.
+    closed: AtomicU64,
     trouble: Mutex<Trouble>,
 }
 
@@ -75,9 +77,12 @@ pub(crate) enum Admission {
     Refuse,
 }
 
-/// Remembers how many commands had been answered when one was sent.
+/// Remembers how many commands had been answered when one was sent, and how often the breaker had closed.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Ticket(u64);
+pub(crate) struct Ticket {
+    answered: u64,
+    closed: u64,
+}
 
 impl Breaker {
     pub(crate) fn new(server: String, told: Arc<Told>) -> Self {
@@ -88,6 +93,7 @@ impl Breaker {
             told,
             look_at: AtomicU64::new(0),
             answered: AtomicU64::new(0),
+            closed: AtomicU64::new(0),
             trouble: Mutex::default(),
         }
     }
@@ -100,14 +106,16 @@ impl Breaker {
         &self.told
     }
 
-    /// Number of commands that got an answer.
-    fn answers(&self) -> u64 {
-        self.answered.load(Relaxed)
+    fn ticket(&self) -> Ticket {
+        Ticket {
+            answered: self.answered.load(Relaxed),
+            closed: self.closed.load(Relaxed),
+        }
     }
 
     pub(crate) fn admit(&self) -> Admission {
         match self.state() {
-            State::Closed => Admission::Ask(Ticket(self.answers())),
+            State::Closed => Admission::Ask(self.ticket()),
             _ if self.micros(Instant::now()) >= self.look_at.load(Relaxed) => Admission::Look,
             _ => Admission::Refuse,
         }
@@ -121,8 +129,12 @@ impl Breaker {
     /// A command was not answered in time. A server that answered others meanwhile is not dead, and is given some
     /// more chances: one slow value must not shut out all.
     pub(crate) fn timed_out(&self, ticket: Ticket, limit: Duration) {
-        let alone = self.answers() == ticket.0;
-        if alone || self.strike() {
+        let now = self.ticket();
+        if now.closed != ticket.closed {
+            // It was sent before the breaker opened, and says nothing of the server as it is since.
+            return;
+        }
+        if now.answered == ticket.answered || self.strike() {
             self.trip(&format!("no answer within {limit:?}"));
         }
     }
@@ -172,6 +184,7 @@ impl Breaker {
             return;
         }
         trouble.refuses = false;
+        self.closed.fetch_add(1, Relaxed);
         let now = Instant::now();
         trouble.closed_at = Some(now);
         let away = trouble.opened_at.take().map(|at| now - at);
@@ -315,6 +328,20 @@ mod tests {
         breaker.timed_out(ticket(&breaker), LIMIT);
         assert_eq!((breaker.state(), breaker.told.opened()), (State::Open, 1));
         assert!(matches!(breaker.admit(), Admission::Refuse));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_timeout_of_what_was_sent_before_it_opened_does_not_open_it_again() {
+        let breaker = closed();
+        let (first, slow) = (ticket(&breaker), ticket(&breaker));
+        breaker.timed_out(first, LIMIT);
+        breaker.close();
+        for _ in 0..=STRIKES {
+            breaker.timed_out(slow, 10 * LIMIT);
+        }
+        assert_eq!(breaker.state(), State::Closed);
+        breaker.timed_out(ticket(&breaker), LIMIT);
+        assert_eq!(breaker.state(), State::Open);
     }
 
     #[tokio::test(start_paused = true)]

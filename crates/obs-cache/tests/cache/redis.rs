@@ -360,3 +360,34 @@ async fn sealed_answers_are_written_anew_when_the_key_has_changed() {
     // Who has no key any more: a miss, removed, and written again.
     assert_eq!(ask(&gateway(Codec::new())).await, 1);
 }
+
+/// The generation, as this store sees it.
+async fn generation(store: &RedisStore, scope: Scope<'_>) -> Generation {
+    match store.generation(scope) {
+        Reading::Known(generation) => generation,
+        Reading::Asking { asking, .. } => asking.await.unwrap(),
+    }
+}
+
+#[tokio::test]
+async fn purges_that_come_together_leave_all_gateways_with_the_same_keys() {
+    let server = Server::new();
+    let (one, other) = (connected(&server).await, connected(&server).await);
+    let tenant = Some("t");
+    // The first has counted of the tenant, and not yet of all purges, when the second one comes and is done.
+    let mut first = tokio_test::task::spawn(one.store.purge(Purge::Tenant(tenant)));
+    tokio_test::assert_pending!(first.poll());
+    let until = Instant::now() + PATIENCE;
+    while server.cli(&["dbsize"]).trim() != "1" {
+        assert!(Instant::now() < until);
+        yield_now().await;
+    }
+    other.store.purge(Purge::Tenant(tenant)).await.unwrap();
+    first.await.unwrap();
+    let namespace = None;
+    let scope = Scope { namespace, tenant };
+    let third = connected(&server).await;
+    for gateway in [&one, &third] {
+        assert_eq!(generation(&gateway.store, scope).await.tenant, 2);
+    }
+}

@@ -200,7 +200,7 @@ impl Generations {
 
     /// Counts a purge. It is done when everybody can see it.
     pub(super) async fn purge(self, redis: Redis, part: Part) -> Result<(), Fault> {
-        let count = redis.incr(part.name()).await?;
+        redis.incr(part.name()).await?;
         // In this order: who sees that there was a purge sees what was purged.
         let (reading, began) = (self.begin(), Instant::now());
         let purges = Bytes::from_static(PURGES);
@@ -208,9 +208,8 @@ impl Generations {
         if counted == 1 {
             counted = redis.incr_by(purges, drawn()).await?;
         }
-        let (count, purges) = (count.cast_unsigned(), counted.cast_unsigned());
-        self.0.counts.insert(part, Counted { count, purges });
-        self.learn(purges, reading, began);
+        // All counts are read again from here on, this one too: another purge may have counted on meanwhile.
+        self.learn(counted.cast_unsigned(), reading, began);
         Ok(())
     }
 
