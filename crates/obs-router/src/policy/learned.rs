@@ -147,11 +147,14 @@ impl<R: LlmRequest, P: Policy<R>> Policy<R> for Learned<P> {
             .online
             .model()
             .explain((self.group)(context), &prompt, 0);
-        let told = Explanation::of("learned").score(seen.evidence.gain());
+        let now = self.look(request, context).logit;
+        let told = Explanation::of("learned").score(probability(now));
         let told = told
+            .part("learned_since", 1.0, now - seen.evidence.logit)
             .part("base", 1.0, seen.base)
             .part("group", 1.0, seen.group)
-            .part("words", 1.0, seen.words);
+            // All together. One of the features is called `words`: it is how many there are.
+            .part("terms", 1.0, seen.words);
         let told = seen.features.iter().fold(told, |told, part| {
             told.part(part.name, part.value, part.added)
         });

@@ -161,6 +161,9 @@ fn it_can_be_explained_without_a_word_of_the_prompt() {
     );
     let weights: Vec<_> = told.parts.iter().map(|part| part.added.abs()).collect();
     assert!(weights.is_sorted_by(|a, b| a >= b));
+    let mut names: Vec<_> = told.parts.iter().map(|part| part.name).collect();
+    names.sort_unstable();
+    assert!(names.windows(2).all(|two| two[0] != two[1]), "{names:?}");
     assert!(!told.to_string().contains("Zorn"));
     assert_eq!(told.inner, None);
 
@@ -169,6 +172,22 @@ fn it_can_be_explained_without_a_word_of_the_prompt() {
         told.expect("told").inner.expect("the rule").policy,
         "complexity"
     );
+}
+
+#[test]
+fn what_was_learned_since_is_part_of_an_explanation() {
+    let call = ask("Prove lemma 42 of Zorn.");
+    let policy = Learned::new(online());
+    for _ in 0..50 {
+        let seen = policy.look(&call.request, &call.context);
+        policy.online().observe(&seen, 0.0);
+    }
+    let told = policy.explain(&call.request, &call.context).expect("told");
+    let since = told.parts.iter().find(|part| part.name == "learned_since");
+    assert!(since.is_some_and(|part| part.added < -0.1), "{told}");
+    let seen = policy.look(&call.request, &call.context);
+    let score = 1.0 / (1.0 + (-seen.logit).exp());
+    assert_eq!(told.score, Some(score), "that of the decision");
 }
 
 #[tokio::test]
