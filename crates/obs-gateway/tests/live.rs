@@ -93,6 +93,17 @@ async fn it_says_in_words_why_learned_times_to_live_are_what_they_are() {
 }
 
 #[tokio::test]
+async fn what_is_refused_is_not_shown_as_a_call_whose_caller_left() {
+    let shown = Shown::of(settings(&[]));
+    let body = json!({"model": "auto", "input": EASY, "previous_response_id": "resp_old"});
+    let request = Request::post("/v1/responses").header(CONTENT_TYPE, "application/json");
+    let request = request.body(Body::from(body.to_string())).unwrap();
+    let response = shown.gateway.router().oneshot(request).await.unwrap();
+    assert_eq!(response.status(), 400);
+    assert_eq!(shown.live().await["recent"], json!([]));
+}
+
+#[tokio::test]
 async fn it_tells_what_was_done_and_why() {
     let shown = Shown::of(settings(&[]));
     let (cost, saved_by_route) = shown.chat(&ask("auto", EASY)).await;

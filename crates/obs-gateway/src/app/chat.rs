@@ -49,13 +49,16 @@ async fn ask<E: Endpoint>(app: &App, id: &Arc<str>, request: Request) -> Result<
     let request = E::parse(body, &headers)?;
     let is_bound = !request.request().is_movable();
     let mut call = app.call(E::API, id, request, &headers, &asked)?;
+    let bound = is_bound.then(|| app.bound::<E>(&call)).transpose()?;
+    // What is refused has no line.
     let line = call::line(app, E::API, &call, &asked);
     let stacks = E::stacks(&app.stacks);
-    let stack = if is_bound {
-        app.bind::<E>(&mut call)?;
-        &stacks.bound
-    } else {
-        &stacks.all
+    let stack = match bound {
+        Some(to) => {
+            app.bind::<E>(&mut call, to);
+            &stacks.bound
+        }
+        None => &stacks.all,
     };
     let streams = call.request.streams();
     let how = How {
@@ -81,17 +84,14 @@ async fn ask<E: Endpoint>(app: &App, id: &Arc<str>, request: Request) -> Result<
 }
 
 impl App {
-    /// Lets a request that goes on with what one provider keeps go there: to that of the route that it names, to the one that made the
-    /// response that it goes on with, or to the first one. No other would know of it. Nobody goes on with another tenant's response.
-    fn bind<E: Endpoint>(&self, call: &mut Call<E::Request>) -> Result<(), Refusal> {
-        let names = &self.stacks.names;
+    /// Where a request goes that goes on with what one provider keeps: to the provider of the route that it names, to the one that made the
+    /// response that it goes on with, or to the first one (`None`). No other would know of it. Nobody goes on with another tenant's response.
+    fn bound<E: Endpoint>(&self, call: &Call<E::Request>) -> Result<Option<usize>, Refusal> {
         let made = self.made::<E>(call)?;
-        let named = match self.named(E::API, &call.request)? {
-            Named::Auto => made.map_or(Named::Auto, Named::Route),
-            named => named,
-        };
-        match named {
-            Named::Auto => {
+        let to = match (self.named(E::API, &call.request)?, made) {
+            (Named::Route(at), _) | (Named::Auto, Some(at)) => Some(at),
+            (Named::Other, _) => None,
+            (Named::Auto, None) => {
                 let message = format!(
                     "model is `{AUTO}`, and the request goes on with what one provider keeps: expected the name of a \
                      route or model"
@@ -100,19 +100,21 @@ impl App {
                     .param("model")
                     .code("model_not_chosen"));
             }
-            Named::Route(at) => {
-                let route = &names.routes()[at];
-                call.request.set_model(&route.model);
-                call.context.route = Some(route.name.clone());
-            }
-            Named::Other => {}
-        }
+        };
         if call.context.cache.only_if_cached {
             return Err(Refusal::not_cached());
         }
+        Ok(to)
+    }
+
+    fn bind<E: Endpoint>(&self, call: &mut Call<E::Request>, to: Option<usize>) {
+        if let Some(at) = to {
+            let route = &self.stacks.names.routes()[at];
+            call.request.set_model(&route.model);
+            call.context.route = Some(route.name.clone());
+        }
         let note = CacheNote::new(CacheStatus::Bypass);
         call.journal().with(|report| report.cache = Some(note));
-        Ok(())
     }
 
     /// The place of the route that made what a call goes on with, where that is known, and the caller may have it.
