@@ -161,7 +161,7 @@ fn it_can_be_explained_without_a_word_of_the_prompt() {
     );
     let weights: Vec<_> = told.parts.iter().map(|part| part.added.abs()).collect();
     assert!(weights.is_sorted_by(|a, b| a >= b));
-    let mut names: Vec<_> = told.parts.iter().map(|part| part.name).collect();
+    let mut names: Vec<_> = told.parts.iter().map(|part| part.name.clone()).collect();
     names.sort_unstable();
     assert!(names.windows(2).all(|two| two[0] != two[1]), "{names:?}");
     assert!(!told.to_string().contains("Zorn"));
