@@ -1,6 +1,7 @@
 //! A look-up by a key that may turn out to be another one.
 use std::{
     future::Future,
+    panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
     task::{Context, Poll, ready},
 };
@@ -19,6 +20,8 @@ type Got = Result<Option<Entry>, StoreFault>;
 pub(crate) struct Guessed {
     guess: Generation,
     asking: Pending<Generation>,
+    /// How often the store had lost what it held when this began.
+    losses: u64,
     is_right: bool,
     /// By the key that was guessed.
     found: Option<Got>,
@@ -26,16 +29,21 @@ pub(crate) struct Guessed {
 
 impl Guessed {
     /// In a box: few calls need one.
-    pub(crate) fn new(guess: Generation, asking: Pending<Generation>) -> Box<Self> {
+    pub(crate) fn new(
+        guess: Generation,
+        asking: Pending<Generation>,
+        store: &impl Store,
+    ) -> Box<Self> {
         Box::new(Self {
             guess,
             asking,
+            losses: losses(store),
             is_right: false,
             found: None,
         })
     }
 
-    /// Looks up meanwhile. `None`: the key was wrong, and is right now.
+    /// Looks up meanwhile. `None`: the key was wrong, and is right now: look up again.
     pub(crate) fn poll_get<S, R: LlmRequest, St: Store>(
         &mut self,
         get: Pin<&mut impl Future<Output = Result<Option<Entry>, StoreError>>>,
@@ -55,7 +63,7 @@ impl Guessed {
             .map_or(Poll::Pending, |found| Poll::Ready(Some(found)))
     }
 
-    /// Whether the key was right. If not, it is so now.
+    /// Whether the key was right, and so is what it finds. If not, it is so now.
     pub(crate) fn poll_key<S, R: LlmRequest, St: Store>(
         &mut self,
         lookup: &mut Lookup<S, R, St>,
@@ -65,7 +73,10 @@ impl Guessed {
             return Poll::Ready(true);
         }
         let derived = match ready!(poll_store(self.asking.as_mut(), cx)) {
-            Ok(generation) if generation == self.guess => {
+            // After a loss it may be what it was before a purge that is lost too, and what was found may be from then.
+            Ok(generation)
+                if generation == self.guess && losses(&lookup.shared.store) == self.losses =>
+            {
                 self.is_right = true;
                 return Poll::Ready(true);
             }
@@ -76,4 +87,9 @@ impl Guessed {
         lookup.key = lookup.shared.settings.key_of(&lookup.call, derived);
         Poll::Ready(false)
     }
+}
+
+/// A store may be anybody's code.
+fn losses(store: &impl Store) -> u64 {
+    catch_unwind(AssertUnwindSafe(|| store.losses())).unwrap_or_default()
 }

@@ -97,7 +97,8 @@ where
         let (derived, asking) = match reading {
             Ok(Reading::Known(generation)) => (Derived::From(generation), None),
             Ok(Reading::Asking { guess, asking }) => {
-                (Derived::From(guess), Some(Guessed::new(guess, asking)))
+                let guessed = Guessed::new(guess, asking, &shared.store);
+                (Derived::From(guess), Some(guessed))
             }
             Err(_) => {
                 tally.fault(StoreFault::Panicked);
