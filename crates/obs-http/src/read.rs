@@ -2,7 +2,7 @@
 use std::{error::Error as StdError, fmt};
 
 use bytes::Bytes;
-use http::{HeaderMap, header};
+use http::{HeaderMap, StatusCode, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use obs_core::{BoxError, Error, ErrorKind};
 
@@ -13,6 +13,16 @@ use crate::invalid::InvalidHeader;
 enum InvalidBody {
     TooLarge(usize),
     BrokenOff,
+}
+
+/// The status of what is wrong with a body, where it is not that of other requests that are wrong.
+pub(crate) fn status(error: &Error) -> Option<StatusCode> {
+    if let Some(InvalidBody::TooLarge(_)) = error.find() {
+        return Some(StatusCode::PAYLOAD_TOO_LARGE);
+    }
+    let header: &InvalidHeader = error.find()?;
+    let is_kind = matches!(header.name(), "content-type" | "content-encoding");
+    is_kind.then_some(StatusCode::UNSUPPORTED_MEDIA_TYPE)
 }
 
 /// Reads a body of JSON of at most so many bytes.

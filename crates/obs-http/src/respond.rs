@@ -3,7 +3,7 @@ use http::{HeaderName, HeaderValue, Response, header};
 use obs_core::{Error, ErrorKind, Journal};
 use obs_wire::{Content, EventBody, Format, error_response};
 
-use crate::{Body, Told, report};
+use crate::{Body, Told, read, report};
 
 /// What is to be known of a request when it is answered.
 #[derive(Clone, Copy, Debug)]
@@ -32,6 +32,9 @@ pub fn respond<F: Format>(
         }
         Err(error) => {
             let mut response = error_response::<F>(&error).map(Body::whole);
+            if let Some(status) = read::status(&error) {
+                *response.status_mut() = status;
+            }
             report(response.headers_mut(), journal, Told::Ended);
             response
         }
