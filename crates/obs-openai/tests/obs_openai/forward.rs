@@ -123,6 +123,23 @@ async fn errors_of_the_provider_are_answers() {
 }
 
 #[tokio::test]
+async fn a_provider_that_repeats_the_key_that_it_refuses_does_not_tell_it() {
+    let provider = Provider::new(|seen| {
+        let key = seen.headers["authorization"].to_str().unwrap();
+        (StatusCode::UNAUTHORIZED, format!("{key} is no key"))
+    })
+    .await;
+    let request = request(Method::GET, "/v1/files/x")
+        .body(Body::empty())
+        .unwrap();
+    let upstream = upstream(&provider.base).api_key("sk-own").build().unwrap();
+    let answer = upstream.forward(request).await.unwrap();
+    assert_eq!(answer.status(), StatusCode::UNAUTHORIZED);
+    let body = answer.into_body().collect().await.unwrap().to_bytes();
+    assert_eq!(body, "Bearer [key] is no key");
+}
+
+#[tokio::test]
 async fn nothing_leads_out_of_the_base_url() {
     let mut provider = Provider::new(|_| "ok").await;
     for path in ["/v1/../admin", "/v1/%2e%2e/admin", "/../admin"] {

@@ -7,12 +7,13 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderName, Request, Response, header};
+use http::{HeaderName, Request, Response, StatusCode, header};
 use http_body::{Body, Frame, SizeHint};
 use obs_core::{BoxError, Error, ErrorKind};
 
 use super::{
     Upstream,
+    body::read_some,
     headers::{self, DEADLINE},
 };
 use crate::{
@@ -32,7 +33,8 @@ impl Upstream {
     ///
     /// The path and query of the request are added to the base URL; a leading `/v1` stands for the path of the base. Left
     /// out are the headers of one connection, cookies, and those that begin with `x-obs-` save [`DEADLINE`], which goes out
-    /// as it is given here (see [`tell_deadline`](Self::tell_deadline)); of the upstream's own key and headers the same holds as for other requests. Both bodies are streamed, of any size, and no time limit is set.
+    /// as it is given here (see [`tell_deadline`](Self::tell_deadline)); of the upstream's own key and headers the same holds as for other requests. Both bodies are streamed, of any size, and no time limit is set. Where the provider refuses the upstream's
+    /// own key (401, 403), its words are read, as far as those of other errors, and the key is taken out of them.
     ///
     /// # Errors
     ///
@@ -64,13 +66,24 @@ impl Upstream {
         if !body.is_end_stream() {
             *outgoing.body_mut() = Some(reqwest::Body::wrap(Shareable(Mutex::new(body))));
         }
-        let head = shared.execute(outgoing).await?;
+        let mut head = shared.execute(outgoing).await?;
+        let mut headers = headers::end_to_end(&head.headers);
+        let is_refused = matches!(
+            head.status,
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN
+        );
+        if is_refused && shared.key.is_some() {
+            let body = std::mem::take(&mut head.body);
+            let body = read_some(body, shared.limits.error).await;
+            head.body = shared.without_key(body).into();
+            headers.remove(header::CONTENT_LENGTH);
+        }
         let mut response = Response::new(ForwardBody {
             inner: head.body,
             url: head.url,
         });
         *response.status_mut() = head.status;
-        *response.headers_mut() = headers::end_to_end(&head.headers);
+        *response.headers_mut() = headers;
         Ok(response)
     }
 

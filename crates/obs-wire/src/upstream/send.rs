@@ -126,7 +126,7 @@ impl Shared {
     }
 
     /// Providers repeat the key that they refuse.
-    fn without_key(&self, body: Bytes) -> Bytes {
+    pub(super) fn without_key(&self, body: Bytes) -> Bytes {
         let Some(key) = &self.key else { return body };
         let key = key.text.as_bytes();
         let mut rest = &body[..];
