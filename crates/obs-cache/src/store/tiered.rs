@@ -5,7 +5,10 @@ use std::{
     pin::Pin,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering::Relaxed},
+        atomic::{
+            AtomicU64,
+            Ordering::{Acquire, Release},
+        },
     },
     task::{Context, Poll, ready},
     time::Duration,
@@ -105,9 +108,10 @@ impl<S: Store> Tiered<S> {
     /// With its counts of purges the other store has lost which answers were purged: memory has some of them still.
     fn empty_after_a_loss(&self) {
         let losses = self.far.losses();
-        if self.losses.load(Relaxed) != losses {
-            self.losses.store(losses, Relaxed);
+        if self.losses.load(Acquire) != losses {
+            // In this order: who finds it emptied finds nothing of before.
             self.near.forget(Changed::All);
+            self.losses.store(losses, Release);
         }
     }
 
