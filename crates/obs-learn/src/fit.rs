@@ -54,7 +54,8 @@ pub(crate) fn fit(data: &Dataset, rows: &[u32], parts: Parts) -> Weights {
         .iter()
         .cloned()
         .zip(groups)
-        .filter(|(name, _)| name.len() <= MAX_GROUP_NAME)
+        // A control character takes six bytes of JSON.
+        .filter(|(name, _)| name.len() <= MAX_GROUP_NAME && !name.contains(char::is_control))
         .collect();
     // The file stays small whoever names the groups: those that tell most are kept.
     groups.sort_by(|a, b| b.1.abs().total_cmp(&a.1.abs()));

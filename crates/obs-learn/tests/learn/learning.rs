@@ -401,10 +401,15 @@ fn more_groups_than_a_file_may_have_are_cut_down_to_those_that_tell_most() {
     let mut data = Dataset::new();
     for row in 0..2200 {
         let gained = row % 3 == 0;
-        let name = if row < 50 {
-            "long".repeat(40) + &row.to_string()
-        } else {
-            row.to_string()
+        let name = match row {
+            ..50 => "long".repeat(40) + &row.to_string(),
+            50..100 => row.to_string(),
+            // As large in a file as may be.
+            _ => {
+                "\u{1}".repeat(124 * (row % 2))
+                    + &"\"".repeat(124 * (1 - row % 2))
+                    + &row.to_string()
+            }
         };
         data.push(Some(&name), "w1 w2", f32::from(!gained), 1.0)
             .expect("from 0 to 1");
