@@ -66,6 +66,7 @@ pub enum ReadError {
 
 enum Source {
     File(PathBuf),
+    Opened(String, File),
     Stream(String, Box<dyn Read + Send>),
 }
 
@@ -98,7 +99,21 @@ impl Reader {
             let source = io::Error::new(io::ErrorKind::NotFound, "there is no such file");
             return Err(ReadError::File { file, source });
         }
-        Ok(Self::of_files(files))
+        // All at once: while one is read, the others may be put aside under the names of others, and be missed or read twice.
+        let mut total = 0;
+        let mut sources = Vec::with_capacity(files.len());
+        for path in files {
+            let name = path.display().to_string();
+            let opened = File::open(path).and_then(|file| Ok((file.metadata()?.len(), file)));
+            match opened {
+                Ok((size, file)) => {
+                    total += size;
+                    sources.push(Source::Opened(name, file));
+                }
+                Err(source) => return Err(ReadError::File { file: name, source }),
+            }
+        }
+        Ok(Self::new(sources, Some(total)))
     }
 
     /// Reads these files, in this order.
@@ -149,6 +164,7 @@ impl Reader {
     fn next_source(&mut self) -> Option<Result<Open, ReadError>> {
         let (name, raw): (_, Box<dyn Read + Send>) = match self.sources.next()? {
             Source::Stream(name, stream) => (name, stream),
+            Source::Opened(name, file) => (name, Box::new(file)),
             Source::File(path) => {
                 let name = path.display().to_string();
                 match File::open(path) {

@@ -235,6 +235,21 @@ fn a_last_line_without_an_end_is_read_where_it_is_complete() {
 }
 
 #[test]
+fn files_that_are_put_aside_while_they_are_read_are_read_once_all_the_same() {
+    let dir = tempfile::tempdir().unwrap();
+    let [new, older, oldest] =
+        ["calls.jsonl", "calls.jsonl.1", "calls.jsonl.2"].map(|name| dir.path().join(name));
+    for (path, name) in [(&new, "new"), (&older, "older"), (&oldest, "oldest")] {
+        fs::write(path, line(&call(entry(name))) + "\n").unwrap();
+    }
+    let reader = Reader::open(&new).unwrap();
+    fs::rename(&older, &oldest).unwrap();
+    fs::rename(&new, &older).unwrap();
+    fs::write(&new, line(&call(entry("newest")))).unwrap();
+    assert_eq!(names(reader), ["oldest", "older", "new"]);
+}
+
+#[test]
 fn a_rotated_set_is_read_from_its_oldest_file_on_and_compressed_ones_too() {
     let dir = tempfile::tempdir().unwrap();
     let base = dir.path().join("calls.jsonl");

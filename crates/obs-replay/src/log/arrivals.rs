@@ -15,6 +15,8 @@ use crate::Arrival;
 const WINDOW: u64 = 600_000;
 /// Most calls that are waited with.
 const MOST: usize = 200_000;
+/// Latest begin after the first one, in milliseconds: a hundred years. Later ones are of a broken clock, and begin then.
+const LONGEST: u64 = 100 * 365 * 86_400_000;
 
 /// The calls of a log, in the order in which they began.
 pub(super) struct Arrivals<'a> {
@@ -56,7 +58,7 @@ impl<'a> Arrivals<'a> {
     /// The next one that nothing earlier will follow; `None`: more has to be read.
     fn ready(&mut self, at_end: bool) -> Option<Waiting> {
         let Reverse(first) = self.waiting.peek()?;
-        let due = first.time + WINDOW <= self.latest || self.waiting.len() > MOST;
+        let due = first.time.saturating_add(WINDOW) <= self.latest || self.waiting.len() > MOST;
         if !(due || at_end) {
             return None;
         }
@@ -65,7 +67,11 @@ impl<'a> Arrivals<'a> {
 
     fn arrival(&mut self, of: &Waiting) -> Arrival {
         self.given = self.given.max(of.time);
-        let since = self.given - self.survey.facts.first;
+        // What is written while it is read may have begun before all that was there.
+        let since = self
+            .given
+            .saturating_sub(self.survey.facts.first)
+            .min(LONGEST);
         Arrival {
             at: Duration::from_millis(since),
             question: Arc::new(self.questions.of(&of.entry, of.number)),
@@ -83,7 +89,9 @@ impl Iterator for Arrivals<'_> {
             }
             match self.reader.next() {
                 Some(Ok(Record::Call(entry))) => {
-                    if entry.work || entry.outcome == Outcome::Cancelled {
+                    // Calls that were written after the first reading are of another log.
+                    let is_new = self.number >= self.survey.facts.calls;
+                    if is_new || entry.work || entry.outcome == Outcome::Cancelled {
                         continue;
                     }
                     self.number += 1;
@@ -91,7 +99,9 @@ impl Iterator for Arrivals<'_> {
                         let total = self.reader.total_bytes().unwrap_or(0);
                         (self.progress)(self.reader.bytes(), total);
                     }
-                    self.latest = self.latest.max(entry.time + entry.latency_us / 1000);
+                    self.latest = self
+                        .latest
+                        .max(entry.time.saturating_add(entry.latency_us / 1000));
                     self.waiting.push(Reverse(Waiting {
                         time: entry.time,
                         number: self.number,

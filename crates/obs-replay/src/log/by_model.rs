@@ -10,7 +10,7 @@ use crate::{Ask, Ended, Question};
 
 /// Decides by a learned model: by the prompt where it is known, else by its features, which tell a model without words exactly
 /// the same, else by the score that was recorded. The group is the one that was recorded, or the tenant. Where the rule decides in
-/// the place of the model, that is [`Complexity`], by the prompt or by the recorded score.
+/// the place of the model, that is [`Complexity`], by the prompt or by the recorded score, unless told [otherwise](Self::otherwise_by_length).
 ///
 /// The threshold follows the traffic, as [`Online`] does that. The model stays as it was trained: what came of calls is not
 /// learned from.
@@ -38,6 +38,13 @@ impl ByModel {
             threshold,
             allowance: None,
         }
+    }
+
+    /// With the length of the prompt in the place of the rules, so that the share of premium calls stays what was wished for.
+    #[must_use]
+    pub fn otherwise_by_length(mut self) -> Self {
+        self.policy = self.policy.otherwise_by_length();
+        self
     }
 
     /// The share of premium calls is what this pays for, by what calls on these two routes cost. It hears of them with

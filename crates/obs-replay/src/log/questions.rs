@@ -59,7 +59,6 @@ impl<'a> Questions<'a> {
             self.seen.put(key, usage);
         }
         let used = used.or_else(|| self.seen.get(&key).copied());
-        let said = self.survey.verdicts.get(&hash(&entry.call));
         let asked = entry.chosen().or(entry.attempts.last());
         let outcomes = self.asked(entry).into_iter().enumerate().map(|(at, of)| {
             let mut outcome = match of.main {
@@ -71,9 +70,7 @@ impl<'a> Questions<'a> {
                 (None, Some(route)) => log.routes[at].0 == *route,
                 (None, None) => false,
             };
-            let of_route = said.and_then(|said| said.routes.get(&(at as u8)).copied());
-            let of_answer = said.and_then(|said| said.chosen).filter(|_| is_chosen);
-            outcome.quality = of_route.or(of_answer);
+            outcome.quality = self.survey.quality(entry, at, is_chosen);
             outcome.text = entry.answer.clone().filter(|_| is_chosen);
             outcome
         });

@@ -1,7 +1,7 @@
 //! The first reading of a log: what is in it, and what is not.
 use std::{
     collections::BTreeMap,
-    hash::{BuildHasher, BuildHasherDefault, DefaultHasher},
+    hash::{BuildHasher, BuildHasherDefault, DefaultHasher, Hash},
 };
 
 use obs_core::{Purpose, Usage, Usd};
@@ -110,6 +110,23 @@ pub(super) struct Verdicts {
     pub(super) routes: BTreeMap<u8, f32>,
 }
 
+impl Survey {
+    /// How good the answer of a call is that this route gave, and that its caller got. What is said on behalf of a tenant is of its own
+    /// calls alone, though others may have named theirs alike.
+    pub(super) fn quality(&self, entry: &Entry, route: usize, is_chosen: bool) -> Option<f32> {
+        let route = u8::try_from(route).unwrap_or(u8::MAX);
+        let tenants = [entry.tenant.as_deref(), None];
+        let tenants = &tenants[usize::from(entry.tenant.is_none())..];
+        let said = || {
+            let names = tenants.iter().map(|of| named(&entry.call, *of));
+            names.filter_map(|name| self.verdicts.get(&name))
+        };
+        let of_route = said().find_map(|said| said.routes.get(&route).copied());
+        let of_answer = || said().find_map(|said| said.chosen).filter(|_| is_chosen);
+        of_route.or_else(of_answer)
+    }
+}
+
 impl Log {
     /// Reads the log for the first time. `progress` hears of how many bytes of how many are read.
     ///
@@ -153,7 +170,7 @@ impl Log {
                         continue;
                     };
                     facts.verdicts += 1;
-                    let name = hash(&of.feedback);
+                    let name = named(&of.feedback, of.tenant.as_deref());
                     if verdicts.get(&name).is_none() {
                         verdicts.put(name, Verdicts::default());
                     }
@@ -248,9 +265,14 @@ impl Log {
     }
 }
 
-/// The same in every run: of a name that tells calls apart.
-pub(super) fn hash(name: &str) -> u64 {
-    BuildHasherDefault::<DefaultHasher>::default().hash_one(name)
+/// The same in every run: of a name that tells the calls of a tenant apart.
+fn named(call: &str, tenant: Option<&str>) -> u64 {
+    hash((call, tenant))
+}
+
+/// The same in every run.
+pub(super) fn hash(of: impl Hash) -> u64 {
+    BuildHasherDefault::<DefaultHasher>::default().hash_one(of)
 }
 
 /// Of a call that a model answered: what it used.

@@ -165,7 +165,7 @@ impl Proof {
                 "Learned: five folds, each prompt decided by a model and a threshold that never saw it (rows held out) or anything of its \
                  group (groups held out). \"For 90 %\" means: at the smallest share of strong calls that kept 90 % of the quality gap on what \
                  was seen. The gate, which wants a model to beat the prompt's length on unseen groups, passes {} of the five models of the \
-                 first kind and {} of the second: where it does not, a gateway lets the rules decide.",
+                 first kind and {} of the second: where it does not, a gateway lets the length decide.",
                 passed[0], passed[1],
             ),
             "Judges: 80 % / 10 % sees the weak answer, sends 80 % of the wrong ones back and 10 % of the right ones; 30 % / 30 % guesses. They \

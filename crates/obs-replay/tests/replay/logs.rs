@@ -159,6 +159,48 @@ fn verdicts_are_the_quality_of_the_route_that_they_are_about() {
 }
 
 #[test]
+fn verdicts_of_one_tenant_are_not_of_the_calls_of_another() {
+    let mine = |tenant: Option<&str>, at| Entry {
+        tenant: tenant.map(Into::into),
+        ..call("c", at, 5) // goes to premium again
+    };
+    let quality = |tenant: Option<&str>| {
+        let mut records = calls([mine(None, 0), mine(Some("a"), 1), mine(Some("b"), 2)]);
+        let Record::Feedback(mut of) = said("c", false, None) else {
+            unreachable!("it is feedback")
+        };
+        of.tenant = tenant.map(Into::into);
+        records.push(Record::Feedback(of));
+        let (_dir, survey) = surveyed(&records);
+        replayed(&survey).quality.map(|of| of.known)
+    };
+    assert_eq!(quality(Some("a")), Some(1));
+    assert_eq!(quality(Some("other")), None);
+    assert_eq!(quality(None), Some(3), "nobody's is everybody's");
+}
+
+#[test]
+fn a_clock_that_was_beyond_all_measure_stops_no_replay() {
+    for wrong in [0, 1, u64::MAX - 1, u64::MAX] {
+        let mut late = call("late", 0, 4);
+        (late.time, late.latency_us) = (wrong, u64::MAX);
+        let (_dir, survey) = surveyed(&calls([call("one", 0, 2), late, call("two", 5_000, 5)]));
+        let of = replayed(&survey);
+        assert_eq!((of.calls, of.answered), (3, 3), "{wrong}");
+    }
+}
+
+#[test]
+fn what_is_written_to_a_log_after_its_first_reading_is_not_in_the_second() {
+    let (_dir, path) = written(&calls([call("one", 10_000, 2), call("two", 20_000, 5)]));
+    let survey = Log::new(&path, ROUTES).survey(&mut |_, _| ()).unwrap();
+    let (_dir, later) = written(&calls([call("before", 0, 4), call("after", 30_000, 4)]));
+    let all = [&path, &later].map(|file| fs::read_to_string(file).unwrap());
+    fs::write(&path, all.concat()).unwrap();
+    assert_eq!(replayed(&survey).calls, 2);
+}
+
+#[test]
 fn what_failed_fails_again_and_what_is_not_known_is_not_made_up() {
     let mut failed = call("failed", 0, 3);
     failed.outcome = Outcome::Failed;
