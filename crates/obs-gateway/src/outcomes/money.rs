@@ -52,10 +52,20 @@ impl Money {
 pub(crate) fn discernment(of: &Router) -> Option<Discernment> {
     let catches = of.judge_detection.filter(|_| !of.cascade.is_empty())?;
     let judge = Discernment::new(catches, of.judge_false_alarms?);
-    Some(match of.cascade.contains(&Judging::Consistency) {
+    Some(match of.cascade.iter().any(asks_again) {
         true => judge.asks_again(),
         false => judge,
     })
+}
+
+/// Whether its verdicts are paid for, as a second answer is. A judge that is new has to say so here, and is not taken to be free.
+const fn asks_again(judge: &Judging) -> bool {
+    match judge {
+        Judging::Consistency => true,
+        Judging::Refusal | Judging::Cut | Judging::Json | Judging::Schema | Judging::Margin(_) => {
+            false
+        }
+    }
 }
 
 impl<R: LlmRequest> Policy<R> for Money {
