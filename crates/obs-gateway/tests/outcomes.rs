@@ -346,10 +346,27 @@ async fn a_learned_model_decides_learns_from_feedback_and_gives_way_where_it_is_
         calls += 1;
         assert!(calls < 1000, "the model still stands");
     }
+    // The length of the prompt decides now, and its threshold follows until the wish is true again.
+    let mut lately = std::collections::VecDeque::new();
+    for number in 0.. {
+        let longer = " please".repeat(number * 7 % 50);
+        let (route, _) = send(&(prompt(false, 30_000 + number) + &longer)).await;
+        lately.push_back(route == "premium");
+        let premium = lately.iter().filter(|premium| **premium).count();
+        if lately.len() == 100 {
+            if (20..=45).contains(&premium) {
+                break;
+            }
+            lately.pop_front();
+        }
+        assert!(number < 5000, "{premium} of 100");
+    }
     stop(running).await;
     let (entries, _) = log.read();
     assert_eq!(&*entries[0].decision().unwrap().reason, "learned");
     assert!(entries[0].decision().unwrap().score.unwrap() > 0.5);
+    let last = entries.last().unwrap().decision().unwrap();
+    assert!(["simple", "complex"].contains(&&*last.reason));
 }
 
 #[tokio::test]

@@ -11,7 +11,7 @@ use obs_apm::Telemetry;
 use obs_core::{Background, CallContext, LlmRequest};
 use obs_learn::{Allowance, By, Goal, Model, Online};
 use obs_ledger::{Entry, Feedback, Outcome};
-use obs_router::{Decision, Explanation, Gains, Learned, Policy};
+use obs_router::{Complexity, Decision, Explanation, Gains, Learned, Policy};
 use tracing::{info, warn};
 
 use super::{
@@ -22,7 +22,7 @@ use super::{
 use crate::{
     build_error::BuildError,
     clock::WallClock,
-    settings::{Settings, Wish},
+    settings::{self, Settings, Wish},
 };
 
 /// Share of premium calls while it is not known yet what dollars a day pay for.
@@ -81,9 +81,7 @@ impl Learning {
             })
         });
         let learning = Arc::new(Self {
-            policy: Learned::new(online.clone()).otherwise(
-                obs_router::Complexity::new().threshold((of.threshold as f32).clamp(0.0, 1.0)),
-            ),
+            policy: policy(settings, &online),
             calls: calls.clone(),
             cheap: first.name.clone(),
             premium: last.name.clone(),
@@ -282,6 +280,23 @@ impl<R: LlmRequest> Policy<R> for Learning {
     fn explain(&self, request: &R, context: &CallContext) -> Option<Explanation> {
         self.policy.explain(request, context)
     }
+}
+
+/// What goes by this model, and by the rule that stands in for it: the length of the prompt where there is a wish, so that it stays true, and else the
+/// complexity.
+fn policy(settings: &Settings, online: &Arc<Online>) -> Learned {
+    let of = &settings.router;
+    let rules = Complexity::new().threshold((of.threshold as f32).clamp(0.0, 1.0));
+    let policy = Learned::new(online.clone()).otherwise(rules);
+    match keeps_wish(settings) {
+        true => policy.otherwise_by_length(),
+        false => policy,
+    }
+}
+
+/// Whether something is wished for that has to stay true whoever decides.
+pub(crate) fn keeps_wish(settings: &Settings) -> bool {
+    settings.router.policy == settings::Policy::Learned
 }
 
 /// How good this model takes routes for.

@@ -68,7 +68,10 @@ pub(super) fn model(settings: &Settings) -> Result<Option<ByModel>, BuildError> 
     let (online, allowance) = learned::online(settings)?;
     let threshold = threshold(settings);
     let rules = Complexity::new().threshold(threshold);
-    let model = ByModel::new(Arc::new(online), rules, threshold);
+    let mut model = ByModel::new(Arc::new(online), rules, threshold);
+    if learned::keeps_wish(settings) {
+        model = model.otherwise_by_length();
+    }
     Ok(Some(match allowance {
         Some(allowance) => model.spending(allowance, cheap.name.clone(), premium.name.clone()),
         None => model,
