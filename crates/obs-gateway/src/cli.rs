@@ -126,7 +126,7 @@ fn command() -> Command {
         .arg(config)
         .args(with_flags().map(flag))
         .subcommand(Command::new("serve").about("Serve, until told to stop (what happens without a command)"))
-        .subcommand(Command::new("check-config").about("Say what is wrong with the settings, and do not start"))
+        .subcommand(Command::new("check-config").about("Say what is wrong with the settings, and do not start; files that a start would write to are made where they are missing"))
         .subcommand(Command::new("print-config").about("Show what is in force and why, secrets masked"))
         .subcommand(Replay::command())
         .subcommand(Prove::command())
