@@ -12,7 +12,18 @@ pub fn wilson(share: f64, of: u64) -> (f64, f64) {
     let whole = 1.0 + Z * Z / count;
     let middle = (share + Z * Z / (2.0 * count)) / whole;
     let room = Z / whole * (share * (1.0 - share) / count + Z * Z / (4.0 * count * count)).sqrt();
-    ((middle - room).max(0.0), (middle + room).min(1.0))
+    // The ends of shares that are ends themselves, without what rounding leaves.
+    let low = if share <= 0.0 {
+        0.0
+    } else {
+        (middle - room).max(0.0)
+    };
+    let high = if share >= 1.0 {
+        1.0
+    } else {
+        (middle + room).min(1.0)
+    };
+    (low, high)
 }
 
 #[cfg(test)]
@@ -30,6 +41,8 @@ mod tests {
             );
         }
         assert_eq!(wilson(0.0, 0), (0.0, 1.0));
-        assert_eq!((wilson(0.0, 9).0, wilson(1.0, 9).1), (0.0, 1.0));
+        for of in [9, 787, 523] {
+            assert_eq!((wilson(0.0, of).0, wilson(1.0, of).1), (0.0, 1.0));
+        }
     }
 }

@@ -103,13 +103,14 @@ impl Report {
     #[must_use]
     pub fn html(&self) -> String {
         let moments = &self.replayed.over_time;
+        let (across, seconds) = unit(moments.last().map_or(0.0, |last| last.at));
         let over_time = |of: fn(&super::Moment) -> f64| {
-            let points = moments.iter().map(|at| (at.at / 3600.0, of(at)));
+            let points = moments.iter().map(|at| (at.at / seconds, of(at)));
             points.collect()
         };
         let mut charts = vec![Chart {
             title: "dollars so far".into(),
-            across: "hours".into(),
+            across: across.into(),
             up: "dollars".into(),
             lines: vec![
                 Line {
@@ -215,6 +216,13 @@ impl Sweep {
     }
 }
 
+/// What so many seconds are best told in, and how many seconds that has.
+fn unit(seconds: f64) -> (&'static str, f64) {
+    let units = [("seconds", 1.0), ("minutes", 60.0), ("hours", 3600.0)];
+    let fits = units.into_iter().find(|(_, of)| seconds < 120.0 * of);
+    fits.unwrap_or(("days", 86_400.0))
+}
+
 fn quality(of: &Replayed) -> String {
     let Some(quality) = of.quality else {
         return "not known: no verdicts".into();
@@ -277,4 +285,18 @@ fn judged(of: &Replayed) -> String {
 
 fn share(part: Option<f64>) -> String {
     part.map_or("-".into(), |part| format!("{:.1} %", part * 100.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_picture_of_seconds_is_not_one_of_hours() {
+        let told = [0.0, 100.0, 120.0, 7_199.0, 7_200.0, 400_000.0, 500_000.0].map(|of| unit(of).0);
+        let expected = [
+            "seconds", "seconds", "minutes", "minutes", "hours", "hours", "days",
+        ];
+        assert_eq!(told, expected);
+    }
 }
