@@ -13,7 +13,8 @@ use tokio::time::Instant;
 
 use crate::{
     Budget, Exhausted, Remaining, Unit,
-    budgets::Core,
+    core::Core,
+    exchange::Exchanged,
     spending::{Due, Spending},
 };
 
@@ -143,25 +144,6 @@ impl Account {
         !self.is_kept.load(Relaxed) && book.spending.iter().all(Spending::is_empty)
     }
 
-    /// What is due of its budgets, each with its key.
-    pub(crate) fn due(&self) -> Vec<(Budget, Bytes, Due)> {
-        let mut book = self.rolled(self.core.clock.now());
-        book.waits = false;
-        let of = book.spending.iter();
-        of.map(|of| (of.budget, self.key(of, of.due().index), of.due()))
-            .collect()
-    }
-
-    /// What came of it. Meanwhile it may have got other limits.
-    pub(crate) fn told(&self, of: Budget, due: Due, sum: i64) {
-        let mut book = self.book();
-        book.exchanged = Some(Instant::now());
-        let mut all = book.spending.iter_mut();
-        if let Some(spending) = all.find(|known| known.budget.counts_as(&of)) {
-            spending.told(due, sum);
-        }
-    }
-
     fn use_up(&self, unit: Unit, amount: i128) {
         let mut book = self.rolled(self.core.clock.now());
         for spending in &mut book.spending {
@@ -204,6 +186,26 @@ impl Account {
 
     fn book(&self) -> MutexGuard<'_, Book> {
         self.book.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Exchanged for Account {
+    fn due(&self) -> Vec<(Budget, Bytes, Due)> {
+        let mut book = self.rolled(self.core.clock.now());
+        book.waits = false;
+        let of = book.spending.iter();
+        of.map(|of| (of.budget, self.key(of, of.due().index), of.due()))
+            .collect()
+    }
+
+    /// Meanwhile it may have got other limits.
+    fn told(&self, of: Budget, due: Due, sum: i64) {
+        let mut book = self.book();
+        book.exchanged = Some(Instant::now());
+        let mut all = book.spending.iter_mut();
+        if let Some(spending) = all.find(|known| known.budget.counts_as(&of)) {
+            spending.told(due, sum);
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use std::{
         Arc, PoisonError, RwLock,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
-    time::{SystemTime, UNIX_EPOCH},
+    time::UNIX_EPOCH,
 };
 
 use obs_core::{AttemptListener, Usd};
@@ -14,8 +14,7 @@ use obs_metrics::Metrics;
 use opentelemetry::KeyValue;
 
 use crate::{
-    Budget, Builder, Exhausted, Remaining, Stats, account::Account, exchange::Exchange,
-    ledger::Ledger,
+    Budget, Builder, Exhausted, Remaining, Stats, account::Account, core::Core, exchange::Exchange,
 };
 
 /// Budgets by name: of tenants, of keys, or one for all. A clone is another handle to the same.
@@ -34,20 +33,8 @@ struct Inner {
     full_at: AtomicU64,
 }
 
-/// What all accounts share.
-pub(crate) struct Core {
-    pub(crate) scope: &'static str,
-    pub(crate) clock: Clock,
-    pub(crate) ledger: Ledger,
-    pub(crate) exchange: Option<Exchange>,
-    pub(crate) with_shadows: bool,
-}
-
 /// A figure of a counter.
 type Counted = fn(&Stats) -> u64;
-
-/// Tells wall time.
-pub(crate) struct Clock(pub(crate) Arc<dyn Fn() -> SystemTime + Send + Sync>);
 
 impl Budgets {
     /// The same limits for every name, in this process alone. The scope says what the names are (`tenant`, `key`): it is a label of
@@ -266,28 +253,6 @@ impl Inner {
             });
         }
         least
-    }
-}
-
-impl Core {
-    pub(crate) fn alone(&self) -> Option<u32> {
-        self.exchange.as_ref()?.alone()
-    }
-}
-
-impl Clock {
-    pub(crate) fn now(&self) -> SystemTime {
-        (self.0)()
-    }
-}
-
-impl Default for Clock {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the clock that stands where no other is injected"
-    )]
-    fn default() -> Self {
-        Self(Arc::new(SystemTime::now))
     }
 }
 

@@ -10,7 +10,7 @@ use obs_metrics::Metrics;
 
 use crate::{
     Budget, Budgets, Sums,
-    budgets::{Clock, Core},
+    core::{Clock, Core},
     exchange::Exchange,
     ledger::Ledger,
 };

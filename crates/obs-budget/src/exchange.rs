@@ -9,15 +9,25 @@ use std::{
     time::Duration,
 };
 
+use bytes::Bytes;
 use futures_util::{FutureExt, future::join_all};
 use obs_core::Background;
 use obs_metrics::Count;
 use tokio::time;
 
-use crate::{Sums, account::Account};
+use crate::{Budget, Sums, spending::Due};
 
 /// Additions that are under way at a time.
 const AT_A_TIME: usize = 32;
+
+/// What has sums in the common store.
+pub(crate) trait Exchanged: Send + Sync {
+    /// What is due of its budgets, each with its key.
+    fn due(&self) -> Vec<(Budget, Bytes, Due)>;
+
+    /// What came of it: the sum of all processes.
+    fn told(&self, of: Budget, due: Due, sum: i64);
+}
 
 /// Exchanges with a common store: one piece of background work at a time, whatever the number of names.
 #[derive(Clone)]
@@ -36,7 +46,7 @@ struct Inner {
 
 #[derive(Default)]
 struct Queue {
-    accounts: Vec<Arc<Account>>,
+    accounts: Vec<Arc<dyn Exchanged>>,
     is_worked_on: bool,
 }
 
@@ -72,7 +82,7 @@ impl Exchange {
     }
 
     /// Exchanges this account soon; `false`: there is no room for background work.
-    pub(crate) fn ask(&self, account: Arc<Account>) -> bool {
+    pub(crate) fn ask(&self, account: Arc<dyn Exchanged>) -> bool {
         let mut queue = self.queue();
         if !queue.is_worked_on {
             // Under the lock: the worker asks for it first of all, elsewhere.
@@ -87,13 +97,13 @@ impl Exchange {
     }
 
     /// One budget after the other, some names at a time.
-    async fn all(&self, accounts: Vec<Arc<Account>>) {
+    async fn all(&self, accounts: Vec<Arc<dyn Exchanged>>) {
         for some in accounts.chunks(AT_A_TIME) {
-            join_all(some.iter().map(|account| self.one(account))).await;
+            join_all(some.iter().map(|account| self.one(&**account))).await;
         }
     }
 
-    async fn one(&self, account: &Account) {
+    async fn one(&self, account: &dyn Exchanged) {
         for (of, key, due) in account.due() {
             let adding = async { self.0.sums.add(key, due.amount, due.keep_for).await };
             let added = AssertUnwindSafe(adding).catch_unwind().await;

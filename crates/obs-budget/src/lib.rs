@@ -45,6 +45,7 @@ mod account;
 mod budget;
 mod budgets;
 mod builder;
+mod core;
 mod exchange;
 mod ledger;
 #[cfg(feature = "redis")]
