@@ -183,7 +183,7 @@ async fn redis_sees_nothing_of_sealed_answers_and_a_key_can_be_changed() {
     // With the last of what it writes, under whatever key.
     plain.running.stop();
     assert!(plain.running.stopped().await, "all is written");
-    redis.cli(&["flushall"]);
+    assert_eq!(redis.cli(&["flushall"]).trim(), "OK");
     let sealed = kept(owned(with(&[("OBS_CACHE_SEAL_KEY", old)]))).await;
     assert!(!held().contains("an answer"), "{}", held());
     // A gateway with the new key reads what the old one sealed.
