@@ -38,7 +38,7 @@ impl Rotating {
         })
     }
 
-    /// Writes whole lines, and gives back whether the file was put aside before.
+    /// Writes whole lines, or nothing of them, and gives back whether the file was put aside before.
     pub(crate) fn write(&mut self, lines: &[u8]) -> io::Result<bool> {
         let full = self.size > 0 && self.size + lines.len() as u64 > self.most;
         if full {
@@ -50,13 +50,21 @@ impl Rotating {
             self.torn = false;
         }
         let written = self.file.write_all(lines);
-        // What was written of them is there all the same.
-        self.torn = written.is_err();
-        self.size = match written {
-            Ok(()) => self.size + lines.len() as u64,
-            Err(_) => self.file.metadata().map_or(self.size, |m| m.len()),
-        };
+        match written {
+            Ok(()) => self.size += lines.len() as u64,
+            Err(_) => self.take_back(),
+        }
         written.map(|()| full)
+    }
+
+    /// Lines that are not written as a whole count as lost: nothing is left of them.
+    fn take_back(&mut self) {
+        let size = self.file.metadata().map_or(self.size, |m| m.len());
+        // One that is shorter was cut by somebody else.
+        self.torn = size < self.size || self.file.set_len(self.size).is_err();
+        if self.torn {
+            self.size = size;
+        }
     }
 
     fn rotate(&mut self) -> io::Result<()> {

@@ -160,6 +160,42 @@ fn a_full_disk_costs_entries_and_nothing_else() {
     assert_eq!(writer.stats().failed, 101);
 }
 
+/// Runs itself again as a process whose files may not grow beyond some 100 blocks.
+#[cfg(target_os = "linux")]
+#[test]
+fn of_lines_that_do_not_fit_nothing_is_left() {
+    const NAME: &str = "of_lines_that_do_not_fit_nothing_is_left";
+    const FILE: &str = "OBS_TEST_SMALL_FILE";
+    let Ok(path) = std::env::var(FILE) else {
+        let dir = tempfile::tempdir().unwrap();
+        let small = "trap '' XFSZ; ulimit -f 100; exec \"$0\" --exact \"$1\"";
+        let done = std::process::Command::new("sh")
+            .args(["-c", small])
+            .arg(std::env::current_exe().unwrap())
+            .arg(NAME)
+            .env(FILE, dir.path().join("calls.jsonl"))
+            .output()
+            .unwrap();
+        assert!(done.status.success(), "{done:?}");
+        return;
+    };
+    let writer = LogFile::new(&path).open().unwrap();
+    write(&writer, 0..3);
+    write(&writer, 3..3000);
+    write(&writer, 3000..3003);
+    let (all, torn) = calls(Path::new(&path));
+    assert_eq!(
+        (&all[..3], &all[all.len() - 3..], torn),
+        (&[0, 1, 2][..], &[3000, 3001, 3002][..], 0)
+    );
+    let stats = writer.stats();
+    assert_eq!(
+        (stats.written, stats.failed),
+        (all.len() as u64, 3003 - all.len() as u64)
+    );
+    assert!(stats.failed > 0, "some did not fit");
+}
+
 #[test]
 fn a_place_that_cannot_be_written_is_refused_at_once() {
     let dir = tempfile::tempdir().unwrap();
