@@ -12,7 +12,6 @@ use crate::files::rotated;
 pub(crate) struct Rotating {
     path: PathBuf,
     file: File,
-    size: u64,
     most: u64,
     /// How many there may be, this one included.
     files: u32,
@@ -31,7 +30,6 @@ impl Rotating {
         Ok(Self {
             path,
             file,
-            size,
             most,
             files,
             torn,
@@ -40,31 +38,24 @@ impl Rotating {
 
     /// Writes whole lines, or nothing of them, and gives back whether the file was put aside before.
     pub(crate) fn write(&mut self, lines: &[u8]) -> io::Result<bool> {
-        let full = self.size > 0 && self.size + lines.len() as u64 > self.most;
+        // Others may have cut it.
+        let mut size = self.file.metadata()?.len();
+        let full = size > 0 && size + lines.len() as u64 > self.most;
         if full {
             self.rotate()?;
+            size = 0;
         }
         if self.torn {
             self.file.write_all(b"\n")?;
-            self.size += 1;
+            size += 1;
             self.torn = false;
         }
         let written = self.file.write_all(lines);
-        match written {
-            Ok(()) => self.size += lines.len() as u64,
-            Err(_) => self.take_back(),
+        if written.is_err() {
+            // They count as lost: what was written of them is taken back.
+            self.torn = self.file.set_len(size).is_err();
         }
         written.map(|()| full)
-    }
-
-    /// Lines that are not written as a whole count as lost: nothing is left of them.
-    fn take_back(&mut self) {
-        let size = self.file.metadata().map_or(self.size, |m| m.len());
-        // One that is shorter was cut by somebody else.
-        self.torn = size < self.size || self.file.set_len(self.size).is_err();
-        if self.torn {
-            self.size = size;
-        }
     }
 
     fn rotate(&mut self) -> io::Result<()> {
@@ -82,7 +73,6 @@ impl Rotating {
             fs::remove_file(&self.path)?;
         }
         self.file = open(&self.path)?;
-        self.size = 0;
         self.torn = false;
         Ok(())
     }
